@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -32,6 +33,38 @@ var (
 func SQL(name string) (string, error) {
 	text, err := files.ReadFile("sql/" + name + ".sql")
 	return strings.TrimSpace(string(text)), err
+}
+
+var (
+	comment = regexp.MustCompile(`(?m)^\s*--.*\n`)
+	indent  = regexp.MustCompile(`(?m)^[ \t]+`)
+	title   = regexp.MustCompile(`"[^"\n]*"`)
+	// journeys is the call of the view for the range itself.
+	journeys = regexp.MustCompile(`journeys\(from = toUnixTimestamp\(\$__fromTime\), [^()]*toUnixTimestamp\(\$__toTime\)[^()]*\)`)
+)
+
+// Together returns one query for several files of sql, which computes the view journeys for the range once instead of
+// once for each file. A row of its result has the name of a file and, as a JSON object, a row of that file's query; in
+// the names of columns "_" replaces a space. The query needs ClickHouse's settings enable_materialized_cte and
+// enable_named_columns_in_function_tuple.
+func Together(names ...string) (string, error) {
+	var call string
+	queries := make([]string, len(names))
+	for i, name := range names {
+		sql, err := SQL(name)
+		if err != nil {
+			return "", err
+		}
+		sql = indent.ReplaceAllString(comment.ReplaceAllString(sql, ""), "")
+		sql = title.ReplaceAllStringFunc(sql, func(text string) string { return strings.ReplaceAll(text, " ", "_") })
+		found := journeys.FindString(sql)
+		if call = cmp.Or(call, found); found != call || found == "" {
+			return "", fmt.Errorf("%s does not call the view journeys as %s does", name, names[0])
+		}
+		queries[i] = fmt.Sprintf("SELECT '%s' AS file, toJSONString(tuple(*)) AS line FROM (\n%s\n)", name,
+			strings.ReplaceAll(sql, call, "j"))
+	}
+	return "WITH j AS MATERIALIZED (SELECT * FROM " + call + ")\n" + strings.Join(queries, "\nUNION ALL\n"), nil
 }
 
 // Expand returns a query as ClickHouse gets it. Values are percent-encoded, so none can break out of its quotes.

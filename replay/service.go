@@ -49,7 +49,20 @@ type Actor struct {
 }
 
 // key returns an Idempotency-Key as it is stored: it belongs to its actor.
-func (by Actor) key(key string) string { return by.Name + "\x00" + key }
+func (a Actor) key(key string) string { return a.Name + "\x00" + key }
+
+// Audit adds an entry about the actor to the audit log, with detail as JSON.
+func (a Actor) Audit(ctx context.Context, db *store.Store, action, target string, detail any) error {
+	text, err := json.Marshal(detail)
+	if err != nil {
+		return fmt.Errorf("audit %s: %w", action, err)
+	}
+	entry := store.AuditEntry{At: time.Now(), Who: a.Name, Action: action, Target: target, Detail: string(text)}
+	if a.RemoteIP.IsValid() {
+		entry.RemoteIP = a.RemoteIP.String()
+	}
+	return db.Audit(ctx, entry)
+}
 
 // Request describes a replay to create.
 type Request struct {
@@ -355,15 +368,6 @@ func (s *Service) CheckEndpoints(ctx context.Context, names ...string) error {
 // utc formats a time for a sentence.
 func utc(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// audit adds an entry to the audit log, with detail as JSON.
 func (s *Service) audit(ctx context.Context, by Actor, action, target string, detail any) error {
-	text, err := json.Marshal(detail)
-	if err != nil {
-		return fmt.Errorf("audit %s: %w", action, err)
-	}
-	entry := store.AuditEntry{At: time.Now(), Who: by.Name, Action: action, Target: target, Detail: string(text)}
-	if by.RemoteIP.IsValid() {
-		entry.RemoteIP = by.RemoteIP.String()
-	}
-	return s.store.Audit(ctx, entry)
+	return by.Audit(ctx, s.store, action, target, detail)
 }

@@ -233,7 +233,7 @@ func (w *waits) load(ctx context.Context, replays []event.Replay) error {
 	for _, r := range replays {
 		counts := shownCounts(r)
 		if r.State != event.ReplayRunning || counts[event.Retrying] == 0 ||
-			r.Order != event.OrderSubscriber && open(counts) > counts[event.Retrying] {
+			r.Order != event.OrderSubscriber && event.Open(counts) > counts[event.Retrying] {
 			continue
 		}
 		found, err := w.store.OpenRetries(ctx, store.Queue{ReplayID: r.ID, Endpoint: r.Endpoint})
@@ -255,16 +255,6 @@ func shownCounts(r event.Replay) map[event.DeliveryState]uint64 {
 		return map[event.DeliveryState]uint64{event.Pending: r.Total}
 	}
 	return r.Counts
-}
-
-// open returns the number of deliveries that are not final.
-func open(counts map[event.DeliveryState]uint64) (n uint64) {
-	for state, count := range counts {
-		if !state.Final() {
-			n += count
-		}
-	}
-	return n
 }
 
 // WaitingReplays sets why each replay waits.

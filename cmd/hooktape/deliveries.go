@@ -63,27 +63,21 @@ func listDeliveries(e *env, sel event.DeliverySelection, limit int, format strin
 		w := bufio.NewWriter(e.stdout)
 		out := deliveryWriter(w, format)
 		var all []api.Delivery
-		n, cursor := 0, ""
-		for {
-			size := pageSize
-			if limit > 0 {
-				size = min(limit-n, pageSize)
-			}
+		n := 0
+		more, err := readPages(limit, func(size int, cursor string) (int, string, error) {
 			page, err := b.Deliveries(e.ctx, sel, size, cursor)
-			if err != nil {
-				return err
-			}
 			n += len(page.Deliveries)
 			if out == nil {
 				all = append(all, page.Deliveries...)
-			} else if err := writeAll(out, page.Deliveries); err != nil {
-				return err
+			} else if err == nil {
+				err = writeAll(out, page.Deliveries)
 			}
-			if cursor = page.Next; cursor == "" || limit > 0 && n >= limit {
-				break
-			}
+			return len(page.Deliveries), page.Next, err
+		})
+		if err != nil {
+			return err
 		}
-		if cursor != "" {
+		if more {
 			defer fmt.Fprintf(e.stderr, "there are more than these %d; --limit 0 shows all\n", n)
 		}
 		switch {

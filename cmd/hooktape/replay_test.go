@@ -52,7 +52,7 @@ func TestReplayCommands(t *testing.T) {
 	})
 	i := newInstance(t, storetest.DSN(t))
 	writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), fmt.Sprintf(replayTestConfig, target.URL))
-	i.start("serve")
+	i.startReady("serve")
 	url := i.hookURL()
 	var ids []string
 	for n := range 30 {
@@ -265,8 +265,8 @@ func TestReplayCommands(t *testing.T) {
 		defer client.Close()
 		log, err = client.AuditLog(context.Background(), 100)
 	}
-	if err != nil || len(log) != 14 || log[13].Action != "login-link.create" || log[12].Action != "event.view" ||
-		log[11].Action != "event.download" || log[10].Action != "replay.create" || log[10].Who != "boss" {
+	if err != nil || len(log) != 17 || log[16].Action != "login-link.create" || log[15].Action != "event.view" ||
+		log[14].Action != "event.download" || log[13].Action != "replay.create" || log[13].Who != "boss" {
 		t.Errorf("the audit log has %d entries: %+v, %v", len(log), log, err)
 	}
 	i.stop()

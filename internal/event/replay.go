@@ -113,14 +113,7 @@ type ReplayOptions struct {
 }
 
 // Open returns the number of deliveries that are not final.
-func (r *Replay) Open() (open uint64) {
-	for state, n := range r.Counts {
-		if !state.Final() {
-			open += n
-		}
-	}
-	return open
-}
+func (r *Replay) Open() uint64 { return Open(r.Counts) }
 
 // Action is an action that a person, or a rule of the program, takes on a replay or an endpoint.
 type Action string

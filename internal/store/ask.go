@@ -25,9 +25,13 @@ var askSettings = clickhouse.Settings{
 	"max_execution_time":                             60, // seconds
 	"use_query_cache":                                1,
 	"query_cache_ttl":                                60,       // seconds
-	"query_cache_min_query_duration":                 200,      // milliseconds
+	"query_cache_min_query_duration":                 50,       // milliseconds
 	"query_cache_system_table_handling":              "save",   // of time zones
 	"query_cache_nondeterministic_function_handling": "ignore", // of the driver's first query on a connection
+	// for the query of several panels
+	"enable_materialized_cte":                1,
+	"enable_named_columns_in_function_tuple": 1,
+	"date_time_output_format":                "iso", // in JSON
 }
 
 // Ask runs a query that only reads, as the user of [Store.UseReader] if there is one. The text must not contain values

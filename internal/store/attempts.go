@@ -47,8 +47,7 @@ func (s *Store) StoredAttempts(ctx context.Context, attempts []event.Attempt) (m
 			ids[i] = a.ID
 		}
 		where := &conditions{}
-		where.add("started_at >= {}", "DateTime64(6,'UTC')", micros(slices.MinFunc(part, begun).StartedAt))
-		where.add("started_at <= {}", "DateTime64(6,'UTC')", micros(slices.MaxFunc(part, begun).StartedAt))
+		where.addBetween("started_at", slices.MinFunc(part, begun).StartedAt, slices.MaxFunc(part, begun).StartedAt)
 		where.add("id IN {}", "Array(UUID)", uuidStrings(ids))
 		if err := s.addIDs(ctx, "attempts", where, stored); err != nil {
 			return nil, err
@@ -111,7 +110,7 @@ func scanAttempt(rows driver.Rows, a *event.Attempt) error {
 func (s *Store) LastFailures(ctx context.Context, endpoint string, since time.Time, limit int) ([]event.Attempt,
 	error) {
 	where := &conditions{}
-	where.add("started_at >= {}", "DateTime64(6,'UTC')", micros(since))
+	where.addTime("started_at >= {}", since)
 	where.add("endpoint = {}", "String", endpoint)
 	where.require("outcome != 'delivered'")
 	return collect(ctx, s.conn, "read failed attempts",

@@ -77,7 +77,7 @@ type RetryCommand struct {
 // known ones: their events may be many.
 func (s *Store) RetryCommands(ctx context.Context, since time.Time, known []RetryCommand) ([]RetryCommand, error) {
 	where := &conditions{}
-	where.add("at >= {}", "DateTime64(6,'UTC')", micros(since))
+	where.addTime("at >= {}", since)
 	where.require("action = 'retry'")
 	if len(known) > 0 {
 		keys := make([]string, len(known))

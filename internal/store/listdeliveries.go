@@ -117,14 +117,14 @@ var deliveryConditionOf = map[string]func(*conditions, event.DeliverySelection){
 
 func since(column string, of func(event.DeliverySelection) *time.Time) func(*conditions, event.DeliverySelection) {
 	return func(c *conditions, sel event.DeliverySelection) {
-		c.add(column+" >= {}", "DateTime64(6,'UTC')", micros(*of(sel)))
+		c.addTime(column+" >= {}", *of(sel))
 	}
 }
 
 // until also excludes the zero time of deliveries without an attempt.
 func until(column string, of func(event.DeliverySelection) *time.Time) func(*conditions, event.DeliverySelection) {
 	return func(c *conditions, sel event.DeliverySelection) {
-		c.add(column+" < {}", "DateTime64(6,'UTC')", micros(*of(sel)))
+		c.addTime(column+" < {}", *of(sel))
 		c.require(column + " > toDateTime64(0, 6, 'UTC')")
 	}
 }
@@ -138,8 +138,7 @@ func (c *conditions) ofEvents(ids []uuid.UUID) {
 // receivedWith limits deliveries to the times of receipt of events, if their ids contain times.
 func (c *conditions) receivedWith(ids []uuid.UUID) {
 	if from, to, ok := event.IDRange(ids); ok {
-		c.add("event_received_at >= {}", "DateTime64(6,'UTC')", micros(from))
-		c.add("event_received_at <= {}", "DateTime64(6,'UTC')", micros(to))
+		c.addBetween("event_received_at", from, to)
 	}
 }
 
@@ -172,7 +171,7 @@ func (s *Store) deliveriesBetween(ctx context.Context, sel event.DeliverySelecti
 		return nil, err
 	}
 	if page.Before != nil {
-		at := where.bind("DateTime64(6,'UTC')", micros(page.Before.At))
+		at := where.bindTime(page.Before.At)
 		where.require("event_received_at <= "+at, fmt.Sprintf("(event_received_at, event_id, %s) < (%s, %s, %s)", fork,
 			at, where.bind("UUID", page.Before.ID.Event.String()), where.bind("String", page.Before.ID.Fork)))
 	}
@@ -195,7 +194,7 @@ func (s *Store) deliverySpan(ctx context.Context, sel event.DeliverySelection, p
 		return begin, end, 0, err
 	}
 	if page.Before != nil {
-		where.add("event_received_at <= {}", "DateTime64(6,'UTC')", micros(page.Before.At))
+		where.addTime("event_received_at <= {}", page.Before.At)
 	}
 	var rows uint64
 	err = s.conn.QueryRow(ctx, "SELECT min(event_received_at), max(event_received_at), count() FROM deliveries WHERE "+
@@ -353,7 +352,7 @@ func (s *Store) EarlierDeliveries(ctx context.Context, q Queue, subscribers []st
 	map[string]Earlier, error) {
 	where := q.conditions()
 	where.add("subscriber IN {}", "Array(String)", subscribers)
-	where.add("event_position <= {}", "DateTime64(6,'UTC')", micros(upTo))
+	where.addTime("event_position <= {}", upTo)
 	type row struct {
 		subscriber string
 		Earlier

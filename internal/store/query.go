@@ -77,8 +77,22 @@ func (c *conditions) String() string {
 	return strings.Join(c.terms, "\n  AND ")
 }
 
-// micros formats a time for a parameter of type DateTime64(6,'UTC'): the driver would cut the fraction of a time.Time.
+// micros formats a time as ClickHouse reads it: the driver would cut the fraction of a time.Time.
 func micros(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000000") }
+
+// bindTime is bind for a time.
+func (c *conditions) bindTime(t time.Time) string { return c.bind("DateTime64(6,'UTC')", micros(t)) }
+
+// addTime is add for a time.
+func (c *conditions) addTime(term string, t time.Time) {
+	c.require(strings.ReplaceAll(term, "{}", c.bindTime(t)))
+}
+
+// addBetween requires that a column is between two times, both included.
+func (c *conditions) addBetween(column string, from, to time.Time) {
+	c.addTime(column+" >= {}", from)
+	c.addTime(column+" <= {}", to)
+}
 
 func addIn[T ~string](c *conditions, column string, values []T) {
 	if len(values) > 0 {

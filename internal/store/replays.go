@@ -44,7 +44,7 @@ func (s *Store) SaveReplay(ctx context.Context, r event.Replay) error {
 func (s *Store) SaveProgress(ctx context.Context, r event.Replay) error {
 	c := &conditions{}
 	changed := map[string]string{
-		"updated_at": c.bind("DateTime64(6,'UTC')", micros(r.UpdatedAt)),
+		"updated_at": c.bindTime(r.UpdatedAt),
 		"state":      c.bind("String", string(r.State)),
 		"reason":     c.bind("String", r.Reason),
 		"rate":       c.bind("Float64", r.Rate),
@@ -95,8 +95,8 @@ func (s *Store) Replays(ctx context.Context, before uuid.UUID, limit int, states
 		if err != nil {
 			return nil, err
 		}
-		where.require(fmt.Sprintf("(created_at, id) < (%s, %s)", where.bind("DateTime64(6,'UTC')",
-			micros(r.CreatedAt)), where.bind("UUID", before.String())))
+		where.require(fmt.Sprintf("(created_at, id) < (%s, %s)", where.bindTime(r.CreatedAt),
+			where.bind("UUID", before.String())))
 	}
 	return s.steeredReplays(ctx, where, fmt.Sprintf("created_at DESC, id DESC LIMIT %d", limit))
 }

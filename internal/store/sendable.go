@@ -144,7 +144,7 @@ func (s *Store) FreezeReplay(ctx context.Context, r event.Replay) (total uint64,
 	if err != nil {
 		return 0, err
 	}
-	where.add("received_at < {}", "DateTime64(6,'UTC')", micros(r.CreatedAt))
+	where.addTime("received_at < {}", r.CreatedAt)
 	if err := s.try(ctx, where); err != nil {
 		return 0, err
 	}

@@ -1,6 +1,6 @@
 // Command benchconsole measures how long the console's pages take over a large account.
 //
-//	go run ./test/benchconsole [-subscribers 1000000] [-days 90] [-dsn http://…/hooktape]
+//	go run ./test/benchconsole [-subscribers 1000000] [-days 90] [-dsn http://…/hooktape] [-only analytics]
 //
 // It fills a real engine with a simulated account, gives a tenth of the events a delivery with an attempt and a trace,
 // serves the console on it, and requests the list of events with one filter at a time, an event's page and a
@@ -23,6 +23,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	var account harness.Account
 	account.Flags(flags)
 	times := flags.Int("times", 7, "requests for each page")
+	only := flags.String("only", "", "measure the pages with this text in their name")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -36,5 +37,5 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	defer b.close()
-	return b.all(ctx)
+	return b.all(ctx, *only)
 }

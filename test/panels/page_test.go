@@ -25,7 +25,7 @@ var pagePanels = map[string]string{"Leads and conversions": "summary", "Funnel":
 	"Weekly cohorts": "cohorts", "Without UTM tags": "untagged", "UTM spelling variants": "spellings",
 	"Content and term": "content"}
 
-// samePage checks that a panel of the page has the figures of the dashboard's panel.
+// samePage checks that a panel of the page, and of the API, has the figures of the dashboard's panel.
 func (c comparison) samePage(title string, shown []row) {
 	c.t.Helper()
 	if pagePanels[title] == "" {
@@ -51,10 +51,6 @@ func (c comparison) samePage(title string, shown []row) {
 	if len(faults) > 0 {
 		c.t.Fatalf("%v: %v", query, faults)
 	}
-	page, err := c.page.Panel(context.Background(), pagePanels[title], analysis)
-	if err != nil {
-		c.t.Fatal(err)
-	}
 	want := lines(shown, func(r row) string {
 		var figures []string
 		for _, column := range slices.Sorted(maps.Keys(r)) {
@@ -71,9 +67,31 @@ func (c comparison) samePage(title string, shown []row) {
 		}
 		return strings.ReplaceAll(strings.ToLower(strings.Join(figures, ", ")), " ", "_")
 	})
-	got := lines(page.Rows, func(r map[string]any) string {
+	same := func(what string, page api.Panel, err error) {
+		c.t.Helper()
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		c.equal(title+what, figuresOf(page), want)
+	}
+	name := pagePanels[title]
+	panel, err := c.page.Panel(context.Background(), name, analysis)
+	same(" of the API", panel, err)
+	if name != "spellings" { // it counts requests
+		names := []string{"funnel", "utm", "cohorts"}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		together, err := c.page.Panels(context.Background(), names, analysis)
+		same(" of the page", together[name], err)
+	}
+}
+
+// figuresOf returns a line with the numbers of each row.
+func figuresOf(p api.Panel) []string {
+	return lines(p.Rows, func(r map[string]any) string {
 		var figures []string
-		for _, column := range slices.SortedFunc(maps.Keys(r), strings.Compare) {
+		for _, column := range slices.Sorted(maps.Keys(r)) {
 			switch v := r[column].(type) {
 			case float64, uint64:
 				figures = append(figures, column+" "+shownNumber(v))
@@ -83,7 +101,6 @@ func (c comparison) samePage(title string, shown []row) {
 		}
 		return strings.ReplaceAll(strings.Join(figures, ", "), " ", "_")
 	})
-	c.equal(title+" of the page", got, want)
 }
 
 func shownNumber(v any) string {

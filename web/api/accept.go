@@ -178,15 +178,14 @@ type AcceptRequest struct {
 type acceptInput struct{ Body AcceptRequest }
 
 func (s *server) acceptRoute() {
-	route(s, RoleAdmin, "POST /events/accept", huma.Operation{OperationID: "accept-events",
+	reply(s, RoleAdmin, "POST /events/accept", huma.Operation{OperationID: "accept-events",
 		MaxBodyBytes: maxBodyBytes, Errors: []int{http.StatusNotFound},
 		Summary: "Accept rejected requests after all",
 		Description: "For a lead that came with an old token, for example. The events get the verdict accepted, " +
 			"with their parsed fields, and are counted like all others from now on. Create a replay to send them. " +
 			"Only requests that are stored as a whole can be accepted. " +
 			"Accepting one twice changes nothing. The audit log records it."},
-		func(ctx context.Context, in *acceptInput) (*struct{ Body AcceptedList }, error) {
-			list, err := s.as(ctx).Accept(ctx, in.Body.IDs)
-			return &struct{ Body AcceptedList }{list}, err
+		func(ctx context.Context, in *acceptInput) (AcceptedList, error) {
+			return s.as(ctx).Accept(ctx, in.Body.IDs)
 		})
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"golang.org/x/sync/errgroup"
 
 	"hooktape/dashboards"
 	"hooktape/internal/event"
@@ -47,7 +48,8 @@ const (
 const (
 	defaultRange = 30 * 24 * time.Hour
 	maxRange     = 3660 * 24 * time.Hour
-	maxGoals     = 8 // of the view journeys
+	goalsRange   = 90 * 24 * time.Hour // in which the steps of a source are found, unless the range is longer
+	maxGoals     = 8                   // of the view journeys
 	maxWindow    = 365
 )
 
@@ -184,20 +186,33 @@ func (d *Direct) AnalysisChoices(ctx context.Context, a Analysis) (AnalysisChoic
 	c := AnalysisChoices{From: *a.From, Until: *a.Until, Source: strings.Join(a.Sources, ""), Goals: a.Goals,
 		WindowDays: a.WindowDays, Attribution: a.Attribution, TimeZone: a.Zone.String(), Sources: []string{},
 		Steps: []string{}}
-	flows, err := d.ask(ctx, "variables/flows", a)
-	if err != nil {
+	var flows, suggested store.Answer
+	group, ctx := errgroup.WithContext(ctx)
+	steps := func() (err error) {
+		a := a
+		a.Sources = []string{c.Source}
+		if past := a.Until.Add(-goalsRange); past.Before(*a.From) { // a day may lack the conversion
+			a.From = &past
+		}
+		suggested, err = d.ask(ctx, "variables/goals", a)
+		return err
+	}
+	group.Go(func() (err error) {
+		flows, err = d.ask(ctx, "variables/flows", a)
+		if err != nil || c.Source != "" || len(flows.Rows) == 0 {
+			return err
+		}
+		c.Source = fmt.Sprint(flows.Rows[0][1])
+		return steps()
+	})
+	if c.Source != "" {
+		group.Go(steps)
+	}
+	if err := group.Wait(); err != nil {
 		return c, err
 	}
 	for _, row := range flows.Rows {
 		c.Sources = append(c.Sources, fmt.Sprint(row[1]))
-	}
-	if c.Source == "" && len(c.Sources) > 0 {
-		c.Source = c.Sources[0]
-	}
-	a.Sources = []string{c.Source}
-	suggested, err := d.ask(ctx, "variables/goals", a)
-	if err != nil {
-		return c, err
 	}
 	if len(suggested.Rows) > 0 {
 		for step := range strings.SplitSeq(fmt.Sprint(suggested.Rows[0][0]), ",") {
@@ -232,13 +247,13 @@ func (d *Direct) Panel(ctx context.Context, name string, a Analysis) (Panel, err
 		}
 		a = a.With(choices)
 	}
-	answer, err := d.ask(ctx, "conversion/"+name, a)
+	answer, err := d.ask(ctx, panelFile(name), a)
 	if err != nil {
 		return p, err
 	}
 	names := make([]string, len(answer.Columns))
 	for i, title := range answer.Columns {
-		names[i] = strings.ReplaceAll(strings.ToLower(title), " ", "_")
+		names[i] = columnName(title)
 		if !strings.HasSuffix(names[i], keySuffix) {
 			p.Columns = append(p.Columns, names[i])
 		}
@@ -246,15 +261,65 @@ func (d *Direct) Panel(ctx context.Context, name string, a Analysis) (Panel, err
 	for _, values := range answer.Rows {
 		row := map[string]any{}
 		for i, name := range names {
-			if text, isKey := strings.CutSuffix(name, keySuffix); isKey { // it comes after the text
-				row[text] = textOf(fmt.Sprint(values[i]))
-			} else {
-				row[name] = values[i]
-			}
+			row[name] = values[i]
 		}
-		p.Rows = append(p.Rows, row)
+		p.Rows = append(p.Rows, withTexts(row))
 	}
 	return p, nil
+}
+
+// Panels returns several panels that count leads, of an analysis with a source and goals: one query reads the requests
+// once for all of them. The panels have no columns in order, and their numbers are floating-point.
+func (d *Direct) Panels(ctx context.Context, names []string, a Analysis) (map[string]Panel, error) {
+	files := make([]string, len(names))
+	panels := map[string]Panel{}
+	for i, name := range names {
+		files[i], panels[name] = panelFile(name), Panel{Panel: name}
+	}
+	sql, err := dashboards.Together(files...)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := d.expand(ctx, sql, a)
+	if err != nil {
+		return nil, err
+	}
+	for _, values := range answer.Rows {
+		found, row := map[string]any{}, map[string]any{}
+		if err := json.Unmarshal([]byte(fmt.Sprint(values[1])), &found); err != nil {
+			return nil, fmt.Errorf("read the panels: %w", err)
+		}
+		for title, value := range found {
+			name := columnName(title)
+			if text, ok := value.(string); ok && name == "time" {
+				if row[name], err = time.Parse(time.RFC3339, text); err != nil {
+					return nil, fmt.Errorf("read the panels: %w", err)
+				}
+				continue
+			}
+			row[name] = value
+		}
+		p := panels[strings.TrimPrefix(fmt.Sprint(values[0]), panelFile(""))]
+		p.Rows = append(p.Rows, withTexts(row))
+		panels[p.Panel] = p
+	}
+	return panels, nil
+}
+
+func panelFile(name string) string { return "conversion/" + name }
+
+// columnName returns the name of a column with a title such as "Of all leads".
+func columnName(title string) string { return strings.ReplaceAll(strings.ToLower(title), " ", "_") }
+
+// withTexts replaces words for an absent text by the exact text, which another column has.
+func withTexts(row map[string]any) map[string]any {
+	for name, value := range row {
+		if text, isKey := strings.CutSuffix(name, keySuffix); isKey {
+			row[text] = textOf(fmt.Sprint(value))
+			delete(row, name)
+		}
+	}
+	return row
 }
 
 // keySuffix is the end of the name of a column that has the exact text of the column before the suffix, encoded. The
@@ -267,7 +332,13 @@ func (d *Direct) ask(ctx context.Context, name string, a Analysis) (store.Answer
 	if err != nil {
 		return store.Answer{}, err
 	}
-	if sql, err = a.view().Expand(sql); err != nil {
+	return d.expand(ctx, sql, a)
+}
+
+// expand runs the text of a query of the dashboards.
+func (d *Direct) expand(ctx context.Context, sql string, a Analysis) (store.Answer, error) {
+	sql, err := a.view().Expand(sql)
+	if err != nil {
 		return store.Answer{}, err
 	}
 	return d.store.Ask(ctx, sql)
@@ -359,14 +430,13 @@ type panelOutput struct {
 }
 
 func (s *server) analyticsRoutes() {
-	route(s, RoleRead, "GET /analytics", huma.Operation{OperationID: "get-analytics",
+	reply(s, RoleRead, "GET /analytics", huma.Operation{OperationID: "get-analytics",
 		Parameters: analyticsParams(),
 		Summary:    "Show what the panels count",
 		Description: "The range, the source and the goals that the panels have for these parameters, and the sources " +
 			"and steps to choose from."},
-		func(ctx context.Context, in *struct{ AnalysisQuery }) (*struct{ Body AnalysisChoices }, error) {
-			c, err := s.as(ctx).AnalysisChoices(ctx, in.analysis)
-			return &struct{ Body AnalysisChoices }{c}, err
+		func(ctx context.Context, in *struct{ AnalysisQuery }) (AnalysisChoices, error) {
+			return s.as(ctx).AnalysisChoices(ctx, in.analysis)
 		})
 	names := make([]any, len(Panels))
 	for i, name := range Panels {

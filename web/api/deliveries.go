@@ -3,8 +3,6 @@ package api
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
@@ -13,6 +11,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 
 	"hooktape/internal/event"
 	"hooktape/internal/store"
@@ -56,9 +55,9 @@ func (d *Direct) Deliveries(ctx context.Context, sel event.DeliverySelection, li
 	switch {
 	case more:
 		last := found[limit-1]
-		page.Next = encodeDeliveryCursor(store.DeliveryCursor{At: last.EventReceivedAt, ID: last.ID()})
+		page.Next = encodeDeliveryCursor(last.EventReceivedAt, last.ID())
 	case rest != nil:
-		page.Next, page.Reached = encodeDeliveryCursor(*rest), &rest.At
+		page.Next, page.Reached = encodeDeliveryCursor(rest.At, rest.ID), &rest.At
 	}
 	return page, nil
 }
@@ -76,27 +75,19 @@ func (d *Direct) selectedDeliveries(ctx context.Context, sel event.DeliverySelec
 	return sel, d.service.CheckEndpoints(ctx, sel.Endpoints...)
 }
 
-// encodeDeliveryCursor encodes the place of a page's last delivery: the microsecond of its event's receipt, and its id.
-func encodeDeliveryCursor(c store.DeliveryCursor) string {
-	b := binary.BigEndian.AppendUint64(nil, uint64(c.At.UnixMicro()))
-	fork, _ := hex.DecodeString(c.ID.Fork) // of a delivery's id, or empty
-	return base64.RawURLEncoding.EncodeToString(append(append(b, c.ID.Event[:]...), fork...))
+// encodeDeliveryCursor encodes the place of a page's last delivery.
+func encodeDeliveryCursor(at time.Time, id event.DeliveryID) string {
+	fork, _ := hex.DecodeString(id.Fork) // of a delivery's id, or empty
+	return encodeCursor(at, append(id.Event[:], fork...))
 }
 
 // decodeDeliveryCursor returns nil for the empty cursor.
 func decodeDeliveryCursor(s string) (*store.DeliveryCursor, error) {
-	if s == "" {
-		return nil, nil
-	}
-	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil || len(b) != 24 && len(b) != 28 {
-		return nil, errCursor
-	}
-	c, err := decodeCursor(base64.RawURLEncoding.EncodeToString(b[:24]))
-	if err != nil {
-		return nil, err
-	}
-	return &store.DeliveryCursor{At: c.At, ID: event.DeliveryID{Event: c.ID, Fork: hex.EncodeToString(b[24:])}}, nil
+	const size, forkSize = len(uuid.UUID{}), 4
+	return decodeCursor(s, func(at time.Time, id []byte) store.DeliveryCursor {
+		return store.DeliveryCursor{At: at, ID: event.DeliveryID{Event: uuid.UUID(id[:size]),
+			Fork: hex.EncodeToString(id[size:])}}
+	}, size, size+forkSize)
 }
 
 // Delivery returns a delivery with its attempts. Its answers may quote the event, so the view is recorded.
@@ -251,7 +242,7 @@ func (s *server) deliveryFormats() map[string]*huma.Response {
 }
 
 func (s *server) deliveryRoutes() {
-	route(s, RoleRead, "GET /deliveries", huma.Operation{OperationID: "list-deliveries",
+	reply(s, RoleRead, "GET /deliveries", huma.Operation{OperationID: "list-deliveries",
 		Parameters: selectionParams(event.DeliveryFilters),
 		Responses:  s.deliveryFormats(),
 		Summary:    "List deliveries",
@@ -261,29 +252,28 @@ func (s *server) deliveryRoutes() {
 		func(ctx context.Context, in *deliveriesInput) (*deliveriesOutput, error) {
 			return s.deliveryPage(ctx, "/api/v1/deliveries", in.selection, in.PageQuery, in.Format)
 		})
-	route(s, RoleRead, "GET /deliveries/groups", huma.Operation{OperationID: "list-failure-groups",
+	reply(s, RoleRead, "GET /deliveries/groups", huma.Operation{OperationID: "list-failure-groups",
 		Parameters: selectionParams(event.DeliveryFilters),
 		Summary:    "List failure groups",
 		Description: "Selected deliveries that failed, by endpoint, status, outcome, and first line of the answer " +
 			"without numbers. " +
 			"Without state: the failed and the retrying ones."},
-		func(ctx context.Context, in *groupsInput) (*struct{ Body FailureGroupList }, error) {
+		func(ctx context.Context, in *groupsInput) (FailureGroupList, error) {
 			list, err := s.as(ctx).FailureGroups(ctx, in.selection, in.Limit)
-			return &struct{ Body FailureGroupList }{list}, err
+			return list, err
 		})
-	route(s, RoleRead, "GET /deliveries/{id}", huma.Operation{OperationID: "get-delivery",
+	reply(s, RoleRead, "GET /deliveries/{id}", huma.Operation{OperationID: "get-delivery",
 		Errors:      []int{http.StatusNotFound},
 		Summary:     "Show a delivery",
 		Description: "With every attempt and its answer. The audit log records the view."},
-		func(ctx context.Context, in *DeliveryPath) (*struct{ Body Delivery }, error) {
+		func(ctx context.Context, in *DeliveryPath) (Delivery, error) {
 			id, err := event.ParseDeliveryID(in.ID)
 			if err != nil {
-				return nil, Invalidf("%v", err)
+				return Delivery{}, Invalidf("%v", err)
 			}
-			d, err := s.as(ctx).Delivery(ctx, id)
-			return &struct{ Body Delivery }{d}, err
+			return s.as(ctx).Delivery(ctx, id)
 		})
-	route(s, RoleReplay, "POST /deliveries/retry", huma.Operation{OperationID: "retry-deliveries",
+	reply(s, RoleReplay, "POST /deliveries/retry", huma.Operation{OperationID: "retry-deliveries",
 		MaxBodyBytes: maxBodyBytes, DefaultStatus: http.StatusOK,
 		Summary: "Retry deliveries",
 		Description: "Retrying ones are tried now. Those that failed or were cancelled are sent again by new " +
@@ -291,9 +281,8 @@ func (s *server) deliveryRoutes() {
 			"and replay in which they failed (its parent), with the same options. Delivered ones are never sent " +
 			"again; " +
 			"the events of those that a later replay has sent are left out."},
-		func(ctx context.Context, in *retryInput) (*struct{ Body Retried }, error) {
-			result, err := s.as(ctx).RetryDeliveries(ctx, in.Key, in.Body)
-			return &struct{ Body Retried }{result}, err
+		func(ctx context.Context, in *retryInput) (Retried, error) {
+			return s.as(ctx).RetryDeliveries(ctx, in.Key, in.Body)
 		})
 	ofReplay := slices.DeleteFunc(slices.Clone(event.DeliveryFilters), func(f event.Filter) bool {
 		return f.Name == "replay"

@@ -95,14 +95,12 @@ type endpointSteering struct {
 	Reason string `query:"reason" maxLength:"500" doc:"Why, for people."`
 }
 
-type endpointOutput struct{ Body Endpoint }
-
 func (s *server) endpointRoutes() {
-	route(s, RoleRead, "GET /endpoints", huma.Operation{OperationID: "list-endpoints",
+	reply(s, RoleRead, "GET /endpoints", huma.Operation{OperationID: "list-endpoints",
 		Summary: "List endpoints", Description: "The configured endpoints with their state, backlog and last error."},
-		func(ctx context.Context, _ *struct{}) (*struct{ Body EndpointList }, error) {
+		func(ctx context.Context, _ *struct{}) (EndpointList, error) {
 			list, err := s.as(ctx).Endpoints(ctx)
-			return &struct{ Body EndpointList }{EndpointList{list}}, err
+			return EndpointList{list}, err
 		})
 	s.steerEndpointRoute(event.ActionPause, "Pause an endpoint",
 		"Nothing is sent to it, live or by a replay, until it is resumed; its deliveries wait.")
@@ -111,20 +109,20 @@ func (s *server) endpointRoutes() {
 }
 
 func (s *server) steerEndpointRoute(action event.Action, summary, description string) {
-	route(s, RoleReplay, "POST /endpoints/{name}/"+string(action),
+	reply(s, RoleReplay, "POST /endpoints/{name}/"+string(action),
 		huma.Operation{OperationID: string(action) + "-endpoint",
 			DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound},
 			Summary: summary, Description: description + acceptedLater},
-		func(ctx context.Context, in *endpointSteering) (*endpointOutput, error) {
+		func(ctx context.Context, in *endpointSteering) (Endpoint, error) {
 			d := s.as(ctx)
 			list, err := d.Endpoints(ctx)
 			if err != nil {
-				return nil, err
+				return Endpoint{}, err
 			}
 			i := slices.IndexFunc(list, func(e Endpoint) bool { return e.Name == in.Name })
 			if i < 0 {
-				return nil, Problemf(http.StatusNotFound, "there is no endpoint %q in the configuration", in.Name)
+				return Endpoint{}, Problemf(http.StatusNotFound, "there is no endpoint %q in the configuration", in.Name)
 			}
-			return &endpointOutput{list[i]}, d.SteerEndpoint(ctx, in.Name, action, in.Reason)
+			return list[i], d.SteerEndpoint(ctx, in.Name, action, in.Reason)
 		})
 }

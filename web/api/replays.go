@@ -178,8 +178,6 @@ type patchInput struct {
 	Body ReplayPatch
 }
 
-type replayOutput struct{ Body event.Replay }
-
 func (s *server) replayRoutes() {
 	route(s, RoleReplay, "POST /replays", huma.Operation{OperationID: "create-replay",
 		MaxBodyBytes: maxBodyBytes, DefaultStatus: http.StatusCreated, Errors: []int{http.StatusConflict},
@@ -193,32 +191,31 @@ func (s *server) replayRoutes() {
 				"Location": {Description: "The replay's path.",
 					Schema: &huma.Schema{Type: "string", Format: "uri-reference"}}}}}},
 		s.create)
-	route(s, RoleRead, "GET /replays", huma.Operation{OperationID: "list-replays",
+	reply(s, RoleRead, "GET /replays", huma.Operation{OperationID: "list-replays",
 		Errors:  []int{http.StatusNotFound},
 		Summary: "List replays", Description: "Newest first."},
-		func(ctx context.Context, in *replaysInput) (*struct{ Body ReplayList }, error) {
+		func(ctx context.Context, in *replaysInput) (ReplayList, error) {
 			before, _ := uuid.Parse(in.Before) // empty, or checked by huma
 			list, err := s.as(ctx).Replays(ctx, before, in.Limit, in.State...)
-			return &struct{ Body ReplayList }{ReplayList{list}}, err
+			return ReplayList{list}, err
 		})
-	route(s, RoleRead, "GET /replays/{id}", huma.Operation{OperationID: "get-replay",
+	reply(s, RoleRead, "GET /replays/{id}", huma.Operation{OperationID: "get-replay",
 		Errors:      []int{http.StatusNotFound},
 		Summary:     "Show a replay",
 		Description: "With its counts as of updated_at; a running replay updates them every two seconds."},
-		func(ctx context.Context, in *ReplayPath) (*replayOutput, error) {
-			r, err := s.as(ctx).Replay(ctx, in.uuid())
-			return &replayOutput{r}, err
+		func(ctx context.Context, in *ReplayPath) (event.Replay, error) {
+			return s.as(ctx).Replay(ctx, in.uuid())
 		})
-	route(s, RoleReplay, "PATCH /replays/{id}", huma.Operation{OperationID: "change-replay",
+	reply(s, RoleReplay, "PATCH /replays/{id}", huma.Operation{OperationID: "change-replay",
 		DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound},
 		Summary: "Pause or resume a replay, or change its rate", Description: "Only of an unfinished replay." +
 			acceptedLater},
 		s.change)
-	route(s, RoleReplay, "POST /replays/{id}/cancel", huma.Operation{OperationID: "cancel-replay",
+	reply(s, RoleReplay, "POST /replays/{id}/cancel", huma.Operation{OperationID: "cancel-replay",
 		DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound},
 		Summary: "Cancel a replay", Description: "Events that are not sent yet never will be; this cannot be undone." +
 			acceptedLater},
-		func(ctx context.Context, in *ReplayPath) (*replayOutput, error) {
+		func(ctx context.Context, in *ReplayPath) (event.Replay, error) {
 			return s.steer(ctx, in.uuid(), steering{action: event.ActionCancel})
 		})
 }
@@ -269,7 +266,7 @@ type steering struct {
 	reason string
 }
 
-func (s *server) change(ctx context.Context, in *patchInput) (*replayOutput, error) {
+func (s *server) change(ctx context.Context, in *patchInput) (event.Replay, error) {
 	var list []steering
 	if in.Body.Rate != nil {
 		list = append(list, steering{action: event.ActionRate, rate: *in.Body.Rate})
@@ -281,13 +278,13 @@ func (s *server) change(ctx context.Context, in *patchInput) (*replayOutput, err
 		list = append(list, steering{action: event.ActionResume})
 	}
 	if len(list) == 0 {
-		return nil, Invalidf("nothing to change: give a state (paused, running), a rate, or both")
+		return event.Replay{}, Invalidf("nothing to change: give a state (paused, running), a rate, or both")
 	}
 	return s.steer(ctx, in.uuid(), list...)
 }
 
 // steer returns the replay as it was before.
-func (s *server) steer(ctx context.Context, id uuid.UUID, list ...steering) (*replayOutput, error) {
+func (s *server) steer(ctx context.Context, id uuid.UUID, list ...steering) (event.Replay, error) {
 	d := s.as(ctx)
 	r, err := d.Replay(ctx, id)
 	for _, next := range list {
@@ -295,5 +292,5 @@ func (s *server) steer(ctx context.Context, id uuid.UUID, list ...steering) (*re
 			err = d.Steer(ctx, id, next.action, next.rate, next.reason)
 		}
 	}
-	return &replayOutput{r}, err
+	return r, err
 }

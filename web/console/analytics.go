@@ -7,9 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"hooktape/internal/event"
 	"hooktape/web/api"
@@ -28,6 +27,7 @@ type analyticsPage struct {
 	Form    analyticsForm
 	Flows   []preset // the sources to choose from, if there are several
 	First   bool     // nothing has ever arrived
+	Failed  []string // names of panels
 	Figures []kpi
 	Chart   *leadsChart
 	Funnel  []funnelStep
@@ -66,9 +66,14 @@ func (v *visit) analysis() (analysis, error) {
 	if err := api.CheckSelection(faults); err != nil {
 		return a, err
 	}
-	a.AnalysisChoices, err = v.direct.AnalysisChoices(v.Context(), parsed)
-	a.asked = parsed.With(a.AnalysisChoices)
-	return a, err
+	return a, nil
+}
+
+// choose fills in the defaults of the analysis, and finds what there is to choose from.
+func (a *analysis) choose() (err error) {
+	a.AnalysisChoices, err = a.visit.direct.AnalysisChoices(a.visit.Context(), a.asked)
+	a.asked = a.asked.With(a.AnalysisChoices)
+	return err
 }
 
 // without returns a copy of the query without some parameters.
@@ -128,6 +133,9 @@ func showAnalytics(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if err := a.choose(); err != nil {
+		return err
+	}
 	p := analyticsPage{analysis: a, Form: a.form()}
 	for _, r := range analyticsPresets {
 		chosen := a.query.Get("since") == r.since || r.since == "30d" && !a.query.Has("since") && !a.query.Has("from")
@@ -172,31 +180,45 @@ func (a analysis) tagsPanel() string {
 	return "utm"
 }
 
-// fill asks for all panels of the page at once.
+// fill asks for all panels of the page at once. If that fails, it asks for each, and the page names those that failed.
 func (p *analyticsPage) fill() error {
-	panels := map[string]*api.Panel{"summary": {}, "over_time": {}, "funnel": {}, "channels": {}, "cohorts": {},
-		p.tagsPanel(): {}}
-	var requests uint64
-	group, ctx := errgroup.WithContext(p.visit.Context())
-	for name, panel := range panels {
-		group.Go(func() (err error) {
-			*panel, err = p.visit.direct.Panel(ctx, name, p.asked)
-			return err
-		})
+	names := []string{"summary", "over_time", "funnel", "channels", "cohorts", p.tagsPanel()}
+	sel, faults := event.ParseSelection(p.selection(), p.visit.now)
+	if err := api.CheckSelection(faults); err != nil {
+		return err
 	}
-	group.Go(func() (err error) {
-		sel, faults := event.ParseSelection(p.selection(), p.visit.now)
-		if err := api.CheckSelection(faults); err != nil {
+	ctx := p.visit.Context()
+	var panels map[string]api.Panel
+	var requests *uint64
+	var group sync.WaitGroup
+	group.Go(func() {
+		if n, err := p.visit.direct.Count(ctx, sel, 0); err == nil {
+			requests = &n
+		}
+	})
+	panels, err := p.visit.direct.Panels(ctx, names, p.asked)
+	if err != nil {
+		p.visit.Logger.Warn("the panels of analytics are asked for one by one, because a query for all failed",
+			"error", err)
+		panels = map[string]api.Panel{}
+		for _, name := range names {
+			panel, failed := p.visit.direct.Panel(ctx, name, p.asked)
+			if failed != nil {
+				p.Failed = append(p.Failed, strings.ReplaceAll(name, "_", " "))
+				err = failed
+				continue
+			}
+			panels[name] = panel
+		}
+		if len(panels) == 0 {
 			return err
 		}
-		requests, err = p.visit.direct.Count(ctx, sel, 0)
-		return err
-	})
-	if err := group.Wait(); err != nil {
-		return err
 	}
+	group.Wait()
 	p.Figures = p.kpis(panels["summary"].Rows, requests)
-	p.Chart = p.leadsChart(panels["over_time"].Rows)
+	if panel, ok := panels["over_time"]; ok {
+		p.Chart = p.leadsChart(panel.Rows)
+	}
 	p.Funnel = p.funnel(panels["funnel"].Rows)
 	p.Tables = p.figureTables(panels)
 	return nil

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/net/html"
 
 	"hooktape/internal/event"
+	"hooktape/internal/testutil/enginetest"
 )
 
 // flowOf returns the requests of a subscriber at the steps start, offer and paid, as many as reached, an hour apart.
@@ -109,6 +110,9 @@ func (f *fixture) testAnalytics() {
 	}
 	if a := p.get("/analytics/nothing.csv"); a.status != http.StatusNotFound {
 		t.Errorf("an unknown panel: %d", a.status)
+	}
+	if strings.Contains(f.log.String(), "one by one") {
+		t.Error("the panels were asked for one by one")
 	}
 	if nobody := p.page("/analytics?source=nobody"); !strings.Contains(nobody, "No leads in this time") {
 		t.Error("a source without leads says nothing")
@@ -223,5 +227,29 @@ func TestAnalyticsEmpty(t *testing.T) {
 	if page := f.login(readSecret).page("/analytics"); !strings.Contains(page, "Send subscriber data via webhook") ||
 		!strings.Contains(page, "hooktape simulate") {
 		t.Errorf("the page says %s", page)
+	}
+}
+
+// TestAnalyticsPartly verifies that a panel that ClickHouse cannot compute does not hide the others.
+func TestAnalyticsPartly(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.insert(analyticsEvents("flow")...)
+	conn := enginetest.Connect(t, f.dsn)
+	var view string
+	if err := conn.QueryRow(background, "SELECT create_table_query FROM system.tables WHERE database = "+
+		"currentDatabase() AND name = 'journeys'").Scan(&view); err != nil {
+		t.Fatal(err)
+	}
+	broken := strings.NewReplacer("CREATE VIEW", "CREATE OR REPLACE VIEW", "first_channel AS channel,", "").Replace(view)
+	if err := conn.Exec(background, broken); err != nil {
+		t.Fatal(err)
+	}
+	page := f.login(readSecret).page("/analytics?source=flow&since=7d")
+	for _, want := range []string{"could not compute: channels.", "<h2>Funnel</h2>", "<h2>UTM tags</h2>",
+		"<h2>Leads over time</h2>", "12 Leads"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
 	}
 }

@@ -27,7 +27,7 @@ func (a analysis) goalEvents(goal int, pairs ...string) string {
 }
 
 // kpis reads the panel summary: a row for the preceding range, then one for the range.
-func (a analysis) kpis(rows []map[string]any, requests uint64) (list []kpi) {
+func (a analysis) kpis(rows []map[string]any, requests *uint64) (list []kpi) {
 	if len(rows) != 2 {
 		return nil
 	}
@@ -56,8 +56,11 @@ func (a analysis) kpis(rows []map[string]any, requests uint64) (list []kpi) {
 		}
 		list = append(list, f)
 	}
-	return append(list, kpi{Name: "Requests", Help: "Accepted requests of the flow", Value: number(requests),
-		URL: a.events()})
+	all := kpi{Name: "Requests", Help: "Accepted requests of the flow", Value: "–", URL: a.events()}
+	if requests != nil {
+		all.Value = number(*requests)
+	}
+	return append(list, all)
 }
 
 // compare sets the change from a value of the preceding range: in percent of it or, of a share, in points.
@@ -142,7 +145,7 @@ const maxFigureRows = 10
 
 // figureTables describes the tables of the page. A column with a filter has values that select leads; columns without
 // one are figures.
-func (a analysis) figureTables(panels map[string]*api.Panel) (list []figureTable) {
+func (a analysis) figureTables(panels map[string]api.Panel) (list []figureTable) {
 	for _, t := range []struct {
 		panel, title, help string
 		wide               bool
@@ -160,7 +163,7 @@ func (a analysis) figureTables(panels map[string]*api.Panel) (list []figureTable
 				"have converted since.", false, []tableColumn{{"week_from", "Week from", ""}}},
 	} {
 		panel := panels[t.panel]
-		if panel == nil || len(panel.Rows) == 0 {
+		if len(panel.Rows) == 0 {
 			continue
 		}
 		table := figureTable{Panel: t.panel, Title: t.title, Help: t.help, Wide: t.wide}
@@ -171,7 +174,7 @@ func (a analysis) figureTables(panels map[string]*api.Panel) (list []figureTable
 		}
 		columns := slices.Clone(t.columns)
 		for _, c := range figureColumns {
-			if slices.Contains(panel.Columns, c.name) {
+			if _, has := panel.Rows[0][c.name]; has {
 				columns = append(columns, c)
 			}
 		}

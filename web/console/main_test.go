@@ -63,6 +63,7 @@ type fixture struct {
 	t        *testing.T
 	db       *store.Store
 	log      *testutil.Log
+	dsn      string
 	url      string
 	handler  http.Handler
 	direct   *api.Direct
@@ -72,12 +73,13 @@ type fixture struct {
 
 func newFixture(t *testing.T, more ...replay.Endpoint) *fixture {
 	t.Helper()
-	db, err := store.Open(storetest.DSN(t))
+	dsn := storetest.DSN(t)
+	db, err := store.Open(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	f := &fixture{t: t, db: db, log: &testutil.Log{}, receiver: newReceiver(t)}
+	f := &fixture{t: t, db: db, dsn: dsn, log: &testutil.Log{}, receiver: newReceiver(t)}
 	logger := slog.New(slog.NewTextHandler(f.log, nil))
 	crm := replay.DefaultEndpoint("crm", f.receiver.URL+"/hooks?token="+queryOfCRM)
 	crm.AllowPrivate, crm.Breaker.Failures = true, 0

@@ -15,7 +15,7 @@ WITH (
                 WHERE $__timeFilter(received_at) AND source = decodeURLComponent('${source:percentencode}')
                     AND verdict = 'accepted' AND kind = 'flow' AND subscriber_key != 0 AND step != ''
                 ORDER BY received_at DESC
-                LIMIT 200000
+                LIMIT 50000
             )
             GROUP BY subscriber_key, step
         )

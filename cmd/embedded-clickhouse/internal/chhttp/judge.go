@@ -153,8 +153,8 @@ var (
 		`(connect|send|receive)_timeout\w*|send_progress_in_http_headers|http_headers_progress_interval_ms|http_response_buffer_size|` +
 		`http_write_exception_in_output_format|(max|min)_\w+|force_(primary_key|index_by_date|data_skipping_indices|optimize_projection\w*)|` +
 		`optimize_\w+|(enable|allow|use|preferred)_(experimental_(analyzer|projection_optimization|json_type|statistics|full_text_index)|analyzer|` +
-		`json_type|dynamic_type|variant_type|optimize_predicate_expression|uncompressed_cache|query_cache|query_condition_cache|skip_indexes|skip_indexes_if_final|` +
-		`suspicious_\w+|nondeterministic_mutations|positional_arguments|early_constant_folding|block_size_bytes|block_number_column|block_offset_column|` +
+		`json_type|dynamic_type|variant_type|materialized_cte|optimize_predicate_expression|uncompressed_cache|query_cache|query_condition_cache|skip_indexes|skip_indexes_if_final|` +
+		`suspicious_\w+|nondeterministic_mutations|positional_arguments|named_columns_in_function_tuple|early_constant_folding|block_size_bytes|block_number_column|block_offset_column|` +
 		`time_time64_type|full_text_index|lightweight_update|lightweight_delete|nullable_key|push_predicate_when_subquery_contains_with)|` +
 		`query_plan_\w+|query_cache_\w+|join_algorithm|join_use_nulls|join_default_strictness|group_by_\w+|aggregation_\w+|any_join_distinct_right_table_keys|` +
 		`do_not_merge_across_partitions_select_final|select_sequential_consistency|parallel_replicas_\w+|load_balancing|` +
