@@ -242,7 +242,7 @@ func (s *server) deliveryFormats() map[string]*huma.Response {
 }
 
 func (s *server) deliveryRoutes() {
-	reply(s, RoleRead, "GET /deliveries", huma.Operation{OperationID: "list-deliveries",
+	route(s, RoleRead, "GET /deliveries", huma.Operation{OperationID: "list-deliveries",
 		Parameters: selectionParams(event.DeliveryFilters),
 		Responses:  s.deliveryFormats(),
 		Summary:    "List deliveries",
