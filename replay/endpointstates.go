@@ -132,7 +132,7 @@ func (s *endpointStates) update(
 		configured[e.Name] = true
 		now := event.EndpointState{State: outbound.StateActive}
 		if t := target(e); t != nil {
-			now = t.Snapshot()
+			now = t.Snapshot(time.Now())
 		}
 		now.Endpoint, now.URL = e.Name, e.StoredURL()
 		last := s.latest[e.Name]

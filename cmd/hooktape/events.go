@@ -49,7 +49,7 @@ func (c eventsListCmd) Run(e *env) error {
 	if c.Limit < 1 {
 		return errors.New("--limit must be at least 1")
 	}
-	sel, err := c.selection(time.Now())
+	sel, err := c.selection(e, time.Now())
 	if err != nil {
 		return err
 	}

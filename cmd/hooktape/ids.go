@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/hex"
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -73,20 +74,41 @@ func idOf[ID any](kind, list, given string, newest bool, parse func(string) (ID,
 
 // replayOf returns the id of the replay that a person means.
 func replayOf(e *env, b backend, id string, newest bool) (uuid.UUID, error) {
-	return idOf("replay", "hooktape replay list", id, newest, uuid.Parse, func(string) (ids []string, err error) {
-		replays, err := b.Replays(e.ctx, uuid.Nil, pageSize)
-		for _, r := range replays {
-			ids = append(ids, r.ID.String())
+	return idOf("replay", "hooktape replay list", id, newest, uuid.Parse, func(beginning string) (ids []string,
+		err error) {
+		limit := 1
+		if beginning != "" {
+			limit = 0
 		}
+		before := uuid.Nil
+		_, err = readPages(limit, func(size int, _ string) (int, string, error) {
+			replays, err := b.Replays(e.ctx, before, size)
+			for _, r := range replays {
+				ids, before = append(ids, r.ID.String()), r.ID
+			}
+			if len(replays) < size {
+				return len(replays), "", err
+			}
+			return size, before.String(), err
+		})
 		return ids, err
 	})
 }
 
 // eventOf returns the id of the event that a person means.
 func eventOf(e *env, b backend, id string, newest bool) (uuid.UUID, error) {
-	return idOf("event", "hooktape events list", id, newest, uuid.Parse, func(beginning string) (ids []string,
-		err error) {
-		var sel event.Selection
+	return eventAmong(e, b, event.Selection{}, "event", "hooktape events list", id, newest)
+}
+
+// rejectedOf returns the id of the rejected event that a person means.
+func rejectedOf(e *env, b backend, id string, newest bool) (uuid.UUID, error) {
+	return eventAmong(e, b, event.Selection{Rejected: true}, "rejected event", "hooktape events list --rejected", id,
+		newest)
+}
+
+// eventAmong returns the id of the event that a person means, of those that are selected.
+func eventAmong(e *env, b backend, sel event.Selection, kind, list, id string, newest bool) (uuid.UUID, error) {
+	return idOf(kind, list, id, newest, uuid.Parse, func(beginning string) (ids []string, err error) {
 		limit := 1
 		if beginning != "" {
 			limit = 0
@@ -133,6 +155,36 @@ func deliveryOf(e *env, b backend, id string, newest bool) (event.DeliveryID, er
 		})
 		return ids, err
 	})
+}
+
+// finder returns the whole id that a person means by one, by the beginning of one, or by last.
+type finder func(e *env, b backend, id string) (string, error)
+
+// finderOf returns the finder of a function for ids.
+func finderOf[ID fmt.Stringer](of func(*env, backend, string, bool) (ID, error)) finder {
+	return func(e *env, b backend, text string) (string, error) {
+		id, err := of(e, b, text, false)
+		return id.String(), err
+	}
+}
+
+// wholeIDs replaces beginnings of ids, and last, among the values of filters by whole ids.
+func wholeIDs(e *env, values url.Values, finders map[string]finder) error {
+	for filter, find := range finders {
+		for i, text := range values[filter] {
+			_, err := event.ParseDeliveryID(text)
+			if err == nil || uuid.Validate(text) == nil || text == event.LiveDelivery || text == event.AnyReplay {
+				continue
+			}
+			if err := e.withBackend(func(b backend) (err error) {
+				values[filter][i], err = find(e, b, text)
+				return err
+			}); err != nil {
+				return fmt.Errorf("--%s: %w", flagName(filter), err)
+			}
+		}
+	}
+	return nil
 }
 
 // pageSize is the largest number of rows in one request.

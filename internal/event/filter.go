@@ -251,7 +251,7 @@ func (f Filter) set(sel reflect.Value, values []string, now time.Time) error {
 	case *[]uuid.UUID:
 		for _, text := range values {
 			id, err := uuid.Parse(text)
-			if err != nil {
+			if err != nil || id.String() != strings.ToLower(text) {
 				return fmt.Errorf("invalid event id %q", text)
 			}
 			*p = append(*p, id)

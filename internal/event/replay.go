@@ -73,7 +73,9 @@ type Replay struct {
 	Endpoint       string      `json:"endpoint" doc:"The target: the name of a configured endpoint, or a URL with the values of its query masked."`
 	URL            string      `json:"url" doc:"The URL, with the values of its query masked."`
 	Selection      Selection   `json:"selection" doc:"The selection it was created with. Lists and streams contain at most the first 100 ids."`
-	Parent         uuid.UUID   `json:"parent,omitzero" doc:"The replay whose failed deliveries this one sends again; absent for others."`
+	// Retries is nil for a replay of a selection of events.
+	Retries *DeliverySelection `json:"retries,omitempty" doc:"The failed deliveries whose events it sends; absent unless it is a retry. Lists and streams contain at most the first 100 ids."`
+	Parent  uuid.UUID          `json:"parent,omitzero" doc:"The replay whose failed deliveries this one sends again; absent for others."`
 	// PublicOnly keeps a replay to a URL from private addresses, whatever the configuration allows, because its
 	// creator may not send there.
 	PublicOnly bool `json:"-"`
@@ -131,9 +133,11 @@ type EndpointState struct {
 	Endpoint string `json:"endpoint"`
 	URL      string `json:"url"`
 	// State is active, paused (by a person), broken (the breaker is open) or removed (from the configuration).
-	State     string    `json:"state"`
-	Reason    string    `json:"reason,omitempty"`
-	Failures  uint32    `json:"failures"` // consecutive
+	State    string `json:"state"`
+	Reason   string `json:"reason,omitempty"`
+	Failures uint32 `json:"failures"` // consecutive
+	// NextProbe is when the next attempt is allowed: while the breaker is open, and for as long as an answer's
+	// Retry-After asks. It is zero if one is allowed now.
 	NextProbe time.Time `json:"next_probe,omitzero"`
 	// FailingSince is when the first of these failures was, and Answer the first line of the last answer.
 	FailingSince time.Time `json:"failing_since,omitzero"`

@@ -72,9 +72,9 @@ func (s *Store) OpenDeliveries(ctx context.Context, q Queue, after, upTo Cursor,
 // DeliveriesOf returns all deliveries of an event, live ones first, then replays in order of creation.
 func (s *Store) DeliveriesOf(ctx context.Context, eventID uuid.UUID) ([]event.Delivery, error) {
 	where := &conditions{}
-	where.add("event_id = {}", "UUID", eventID.String())
+	where.ofEvents([]uuid.UUID{eventID})
 	where.require(made)
-	return collect(ctx, s.conn, "read deliveries",
+	return collect(with(ctx, byMonth), s.conn, "read deliveries",
 		fmt.Sprintf("SELECT %s FROM deliveries FINAL WHERE %s ORDER BY toString(replay_id), endpoint",
 			deliveryColumns, where), where.args, scanDelivery)
 }

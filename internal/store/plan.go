@@ -14,8 +14,13 @@ import (
 // PlanRequest describes a replay.
 type PlanRequest struct {
 	Selection event.Selection
-	Endpoint  string
-	Mode      event.Mode // zero is event.ModeAll
+	// Retries selects the failed deliveries whose events are sent again: all live ones, or all of one replay. nil is
+	// none: the replay is of all events of the selection.
+	Retries *event.DeliverySelection
+	// Except selects failed deliveries whose events another replay to the endpoint will have sent before.
+	Except   []event.DeliverySelection
+	Endpoint string
+	Mode     event.Mode // zero is event.ModeAll
 	// IncludeRejected also sends the selected rejected events that are stored as a whole.
 	IncludeRejected bool
 }

@@ -154,7 +154,11 @@ func (d *Direct) accept(ctx context.Context, e *event.Event) error {
 	e.Acceptance = event.Acceptance{By: d.actor.Name, At: now, Was: e.Verdict}
 	e.Verdict = event.Accepted
 	e.Spool, e.SpoolNumber = "", 0 // live delivery follows these numbers, and is past this one
-	bothelp.Read(e, "")
+	var kind event.Kind
+	if d.host.Source != nil {
+		e.Source, kind = d.host.Source(e.Source)
+	}
+	bothelp.Read(e, kind)
 	if e.EventAt != nil { // BotHelp may have sent the same chat webhook until it was accepted
 		originals, err := d.store.Originals(ctx, []event.Event{*e})
 		if err != nil {
@@ -166,11 +170,12 @@ func (d *Direct) accept(ctx context.Context, e *event.Event) error {
 	return err
 }
 
-type acceptInput struct {
-	Body struct {
-		IDs []uuid.UUID `json:"ids" minItems:"1" maxItems:"500" doc:"The events."`
-	}
+// AcceptRequest names rejected requests to accept.
+type AcceptRequest struct {
+	IDs []uuid.UUID `json:"ids" minItems:"1" maxItems:"500" doc:"The events."`
 }
+
+type acceptInput struct{ Body AcceptRequest }
 
 func (s *server) acceptRoute() {
 	reply(s, RoleAdmin, "POST /events/accept", huma.Operation{OperationID: "accept-events",

@@ -1,10 +1,13 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -116,25 +119,27 @@ type FailureGroup struct {
 	LastSeen    time.Time                      `json:"last_seen" doc:"The last failure of one of them."`
 	Count       uint64                         `json:"count" doc:"How many deliveries it has."`
 	States      map[event.DeliveryState]uint64 `json:"states" doc:"How many deliveries are in each state."`
+	Resolved    uint64                         `json:"resolved" doc:"How many of them were resolved: their events were delivered to the endpoint later, live or by a replay."`
 	Subscribers uint64                         `json:"subscribers" doc:"How many people their events are about."`
 	Example     string                         `json:"example" doc:"The id of the delivery that failed last."`
 }
 
 // FailureGroups groups the selected deliveries that failed, those seen last first; at most limit. Without states in the
 // selection they are the failed and the retrying ones.
-func (d *Direct) FailureGroups(ctx context.Context, sel event.DeliverySelection, limit int) ([]FailureGroup, error) {
+func (d *Direct) FailureGroups(ctx context.Context, sel event.DeliverySelection, limit int) (FailureGroupList, error) {
 	sel, err := d.selectedDeliveries(ctx, sel)
 	if err != nil {
-		return nil, err
+		return FailureGroupList{}, err
 	}
 	found, err := d.store.FailureGroups(ctx, sel, limit)
-	list := make([]FailureGroup, len(found))
-	for i, g := range found {
-		list[i] = FailureGroup{Key: g.Key, Endpoint: replay.TargetName(g.Endpoint), StatusCode: g.StatusCode,
+	list := FailureGroupList{Groups: make([]FailureGroup, len(found.Groups)), Count: found.Count,
+		Resolved: found.Resolved}
+	for i, g := range found.Groups {
+		list.Groups[i] = FailureGroup{Key: g.Key, Endpoint: replay.TargetName(g.Endpoint), StatusCode: g.StatusCode,
 			Outcome: g.Outcome, Line: g.Line, FirstSeen: g.FirstSeen, LastSeen: g.LastSeen, States: g.States,
-			Subscribers: g.Subscribers, Example: g.Example.ID().String()}
+			Resolved: g.Resolved, Subscribers: g.Subscribers, Example: g.Example.ID().String()}
 		for _, n := range g.States {
-			list[i].Count += n
+			list.Groups[i].Count += n
 		}
 	}
 	return list, err
@@ -142,7 +147,9 @@ func (d *Direct) FailureGroups(ctx context.Context, sel event.DeliverySelection,
 
 // FailureGroupList is a list of failure groups.
 type FailureGroupList struct {
-	Groups []FailureGroup `json:"groups" doc:"Those seen last first."`
+	Groups   []FailureGroup `json:"groups" doc:"Those seen last first."`
+	Count    uint64         `json:"count" doc:"How many deliveries all groups have, also those beyond the limit."`
+	Resolved uint64         `json:"resolved" doc:"How many of them were resolved."`
 }
 
 // DeliveryPath has the id of a delivery.
@@ -150,15 +157,22 @@ type DeliveryPath struct {
 	ID string `path:"id" maxLength:"45" doc:"The delivery's id."`
 }
 
+// FormatQuery has the format of a page.
+type FormatQuery struct {
+	Format string `query:"format" enum:"json,csv,ndjson" default:"json" doc:"The format of the page. With csv and ndjson the header Link has the address of the next page."`
+}
+
 type deliveriesInput struct {
 	DeliverySelectionQuery
 	PageQuery
+	FormatQuery
 }
 
 type replayDeliveriesInput struct {
 	ReplayPath
 	DeliverySelectionQuery
 	PageQuery
+	FormatQuery
 }
 
 type groupsInput struct {
@@ -166,15 +180,77 @@ type groupsInput struct {
 	Limit int `query:"limit" default:"100" minimum:"1" maximum:"1000" doc:"The most groups."`
 }
 
+type deliveriesOutput struct {
+	ContentType string `header:"Content-Type"`
+	Link        string `header:"Link"`
+	Body        []byte
+}
+
+const ndjsonType = "application/x-ndjson"
+
+// deliveryPage answers with a page of deliveries in a format. path is that of the list.
+func (s *server) deliveryPage(ctx context.Context, path string, sel event.DeliverySelection, page PageQuery,
+	format string) (*deliveriesOutput, error) {
+	found, err := s.as(ctx).Deliveries(ctx, sel, page.Limit, page.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	out, body := &deliveriesOutput{}, &bytes.Buffer{}
+	switch format {
+	case "csv":
+		out.ContentType = csvType + "; charset=utf-8"
+		w := NewCSV(body, DeliveryColumns())
+		for i := range found.Deliveries {
+			if err := w.Write(&found.Deliveries[i]); err != nil {
+				return nil, err
+			}
+		}
+		err = w.Flush()
+	case "ndjson":
+		out.ContentType = ndjsonType
+		lines := json.NewEncoder(body)
+		for i := range found.Deliveries {
+			if err := lines.Encode(&found.Deliveries[i]); err != nil {
+				return nil, err
+			}
+		}
+	default:
+		out.ContentType = "application/json"
+		err = json.NewEncoder(body).Encode(found)
+	}
+	if found.Next != "" && format != "json" {
+		query := sel.Values()
+		query.Set("limit", strconv.Itoa(page.Limit))
+		query.Set("cursor", found.Next)
+		query.Set("format", format)
+		if path != "/api/v1/deliveries" {
+			query.Del("replay")
+		}
+		out.Link = "<" + path + "?" + query.Encode() + `>; rel="next"`
+	}
+	out.Body = body.Bytes()
+	return out, err
+}
+
+// deliveryFormats describes the answers of deliveryPage.
+func (s *server) deliveryFormats() map[string]*huma.Response {
+	content, text := s.json(DeliveryPage{}), &huma.Schema{Type: huma.TypeString}
+	content[csvType], content[ndjsonType] = &huma.MediaType{Schema: text}, &huma.MediaType{Schema: text}
+	return map[string]*huma.Response{"200": {Description: "The page", Content: content,
+		Headers: map[string]*huma.Param{"Link": {Schema: text,
+			Description: "The address of the next page (rel=next), with csv and ndjson; absent on the last page."}}}}
+}
+
 func (s *server) deliveryRoutes() {
-	reply(s, RoleRead, "GET /deliveries", huma.Operation{OperationID: "list-deliveries",
+	route(s, RoleRead, "GET /deliveries", huma.Operation{OperationID: "list-deliveries",
 		Parameters: selectionParams(event.DeliveryFilters),
+		Responses:  s.deliveryFormats(),
 		Summary:    "List deliveries",
 		Description: "Those of the newest events first, in pages. A delivery matches one of the values of a repeated " +
 			"parameter, " +
 			"and all different parameters."},
-		func(ctx context.Context, in *deliveriesInput) (DeliveryPage, error) {
-			return s.as(ctx).Deliveries(ctx, in.selection, in.Limit, in.Cursor)
+		func(ctx context.Context, in *deliveriesInput) (*deliveriesOutput, error) {
+			return s.deliveryPage(ctx, "/api/v1/deliveries", in.selection, in.PageQuery, in.Format)
 		})
 	reply(s, RoleRead, "GET /deliveries/groups", huma.Operation{OperationID: "list-failure-groups",
 		Parameters: selectionParams(event.DeliveryFilters),
@@ -184,7 +260,7 @@ func (s *server) deliveryRoutes() {
 			"Without state: the failed and the retrying ones."},
 		func(ctx context.Context, in *groupsInput) (FailureGroupList, error) {
 			list, err := s.as(ctx).FailureGroups(ctx, in.selection, in.Limit)
-			return FailureGroupList{list}, err
+			return list, err
 		})
 	reply(s, RoleRead, "GET /deliveries/{id}", huma.Operation{OperationID: "get-delivery",
 		Errors:      []int{http.StatusNotFound},
@@ -211,15 +287,15 @@ func (s *server) deliveryRoutes() {
 	ofReplay := slices.DeleteFunc(slices.Clone(event.DeliveryFilters), func(f event.Filter) bool {
 		return f.Name == "replay"
 	})
-	reply(s, RoleRead, "GET /replays/{id}/deliveries", huma.Operation{OperationID: "list-replay-deliveries",
-		Parameters: selectionParams(ofReplay), Errors: []int{http.StatusNotFound},
+	route(s, RoleRead, "GET /replays/{id}/deliveries", huma.Operation{OperationID: "list-replay-deliveries",
+		Parameters: selectionParams(ofReplay), Errors: []int{http.StatusNotFound}, Responses: s.deliveryFormats(),
 		Summary: "List a replay's deliveries", Description: "As GET /api/v1/deliveries does with replay."},
-		func(ctx context.Context, in *replayDeliveriesInput) (DeliveryPage, error) {
+		func(ctx context.Context, in *replayDeliveriesInput) (*deliveriesOutput, error) {
 			if _, err := s.as(ctx).Replay(ctx, in.uuid()); err != nil {
-				return DeliveryPage{}, err
+				return nil, err
 			}
 			in.selection.Replays = []string{in.ID}
-			return s.as(ctx).Deliveries(ctx, in.selection, in.Limit, in.Cursor)
+			return s.deliveryPage(ctx, "/api/v1/replays/"+in.ID+"/deliveries", in.selection, in.PageQuery, in.Format)
 		})
 }
 

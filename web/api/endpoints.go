@@ -25,7 +25,7 @@ type Endpoint struct {
 	FailingSince *time.Time                     `json:"failing_since,omitempty" doc:"The first of the failed attempts in a row."`
 	OldestOpen   *time.Time                     `json:"oldest_open,omitempty" doc:"The time of receipt of the oldest event that is not delivered yet."`
 	Failures     uint32                         `json:"failures" doc:"Failed attempts in a row."`
-	NextProbe    *time.Time                     `json:"next_probe,omitempty" doc:"The next attempt while its circuit breaker is open."`
+	NextProbe    *time.Time                     `json:"next_probe,omitempty" doc:"When the next attempt is allowed, while its circuit breaker is open or it has asked to wait (Retry-After)."`
 	Since        *time.Time                     `json:"followed_since,omitempty" doc:"When live delivery to it began."`
 	Until        *time.Time                     `json:"followed_until,omitempty" doc:"The time of receipt up to which live delivery has found new events."`
 	UpdatedAt    *time.Time                     `json:"updated_at,omitempty" doc:"When its state was written."`

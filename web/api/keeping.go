@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"hooktape/internal/event"
 	"hooktape/internal/store"
 )
 
@@ -17,10 +18,13 @@ type Host struct {
 	Retention store.Retention // as configured
 	Spools    func() []SpoolStorage
 	DataDir   string // of the spools
+	// Source returns the configured spelling of a source's name, and the kind of its events whose bodies do not
+	// determine it.
+	Source func(name string) (string, event.Kind)
 }
 
-// SetHost adds a process's configured retention, spools and disk to the reports of retention and storage. Without it,
-// storage covers ClickHouse only.
+// SetHost adds a process's configured retention, spools and disk to the reports of retention and storage, and its
+// sources to accepted events. Without it, storage covers ClickHouse only.
 func (d *Direct) SetHost(h Host) { d.host = h }
 
 // Kept is the retention of a group of rows.

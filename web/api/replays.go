@@ -25,7 +25,7 @@ type Plan struct {
 
 // Plan computes the effect of a replay without creating it.
 func (d *Direct) Plan(ctx context.Context, want replay.Request) (Plan, error) {
-	if err := d.checkRequest(&want); err != nil {
+	if err := d.checkRequest(ctx, &want); err != nil {
 		return Plan{}, err
 	}
 	p, err := d.service.Plan(ctx, d.actor, want)
@@ -42,9 +42,16 @@ func (d *Direct) Plan(ctx context.Context, want replay.Request) (Plan, error) {
 	return plan, nil
 }
 
-// checkRequest checks a request against the role of the principal, and replaces endpoints by their names.
-func (d *Direct) checkRequest(want *replay.Request) error {
+// checkRequest completes a request that repeats a replay, checks it against the role of the principal, and replaces
+// endpoints by their names.
+func (d *Direct) checkRequest(ctx context.Context, want *replay.Request) error {
 	if err := d.require(RoleReplay); err != nil {
+		return err
+	}
+	if err := d.service.Repeat(ctx, want); err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			return notFound("replay", want.Again)
+		}
 		return err
 	}
 	if want.IncludeRejected && d.require(RoleAdmin) != nil {
@@ -59,7 +66,7 @@ func (d *Direct) checkRequest(want *replay.Request) error {
 // Create creates a replay, which then runs. Another call with the same key returns the replay of the first call, unless
 // the key is empty. Create returns replay.ErrNothing when there is nothing to send.
 func (d *Direct) Create(ctx context.Context, key string, want replay.Request) (event.Replay, error) {
-	if err := d.checkRequest(&want); err != nil {
+	if err := d.checkRequest(ctx, &want); err != nil {
 		return event.Replay{}, err
 	}
 	r, err := d.service.Create(ctx, d.actor, key, want)
@@ -83,7 +90,7 @@ func (d *Direct) Replays(ctx context.Context, before uuid.UUID, limit int, state
 	list := make([]event.Replay, len(replays))
 	for i, r := range replays {
 		list[i] = shown(r)
-		list[i].Selection = shortened(list[i].Selection)
+		list[i] = shortened(list[i])
 	}
 	return list, err
 }
@@ -244,6 +251,9 @@ func (s *server) create(ctx context.Context, in *createInput) (*createOutput, er
 // mayComeFrom reports whether a replay may have been created by a request. The same key with another request is a
 // mistake.
 func mayComeFrom(r event.Replay, want replay.Request) bool {
+	if want.Again != uuid.Nil {
+		return want.Rate == r.Rate && (want.To == "" || replay.TargetName(want.To) == r.Endpoint)
+	}
 	return replay.TargetName(want.To) == r.Endpoint &&
 		want.Rate == r.Rate && want.Pace == r.Pace && want.MaxAttempts == r.MaxAttempts &&
 		want.IncludeRejected == r.IncludeRejected &&

@@ -117,11 +117,14 @@ type ViewPath struct {
 	Name string `path:"name" maxLength:"240" doc:"The view's name."`
 }
 
+// NewView is a request to save a view.
+type NewView struct {
+	Query string `json:"query" maxLength:"4096" doc:"Filters, as the query of GET /events." example:"step=paid&since=24h"`
+}
+
 type viewInput struct {
 	ViewPath
-	Body struct {
-		Query string `json:"query" maxLength:"4096" doc:"Filters, as the query of GET /events." example:"step=paid&since=24h"`
-	}
+	Body NewView
 }
 
 func (s *server) viewRoutes() {

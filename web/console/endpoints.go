@@ -157,7 +157,7 @@ func (v *visit) endpointCard(e api.Endpoint, stats []api.EndpointStats) (endpoin
 	card.Open, card.OpenReplays = event.Open(e.Backlog), event.Open(e.Replays)
 	card.Failed = e.Backlog[event.Failed]
 	card.Oldest = v.atOr(e.OldestOpen)
-	if e.State == "broken" {
+	if e.State != "paused" {
 		card.Probe = v.atOr(e.NextProbe)
 	}
 	var err error
