@@ -66,11 +66,10 @@ func (a Actor) Audit(ctx context.Context, db *store.Store, action, target string
 
 // Request describes a replay to create.
 type Request struct {
-	Selection event.Selection `json:"selection"`
-	// To is a configured endpoint's name, or a URL.
-	To string `json:"to"`
-	// Again is a replay to repeat; zero for none. See Service.Repeat.
-	Again uuid.UUID `json:"again,omitzero"`
+	Selection event.Selection `json:"selection" doc:"The events: those that match everything that is set. {} selects every accepted event."`
+	To        string          `json:"to" doc:"The target: the name of a configured endpoint, or a URL. A URL with a private address needs the role admin and replay.allow_private in the configuration; hooktape never sends to itself or to its ClickHouse."`
+	// Again is zero for none. See Service.Repeat.
+	Again uuid.UUID `json:"again,omitzero" doc:"A replay to repeat: its events are selected, and selection must be {}. If to is its endpoint, or empty, its headers are sent too, unless the request has others. The options are those of the request."`
 	event.ReplayOptions
 
 	retries *event.DeliverySelection  // of a retry: see event.Replay.Retries
@@ -81,12 +80,10 @@ type Request struct {
 // Plan says what a request would do.
 type Plan struct {
 	store.Plan
-	Endpoint string `json:"endpoint"`
-	URL      string `json:"url"`
-	// Seconds is how long the replay takes at the request's rate; 0 if that is not limited.
-	Seconds float64 `json:"seconds"`
-	// Confirm has the reasons to ask a person first.
-	Confirm []Confirmation `json:"confirm,omitempty"`
+	Endpoint string         `json:"endpoint" doc:"The target: the name of a configured endpoint, or a URL with the values of its query masked."`
+	URL      string         `json:"url" doc:"The URL, with the values of its query masked."`
+	Seconds  float64        `json:"seconds" doc:"How long it takes at the requested rate; 0 without a rate."`
+	Confirm  []Confirmation `json:"confirm,omitempty" doc:"The reasons to ask a person before the replay is created; absent without any. Creating it does not check them."`
 }
 
 // Plan returns what a request would do, and does nothing.

@@ -37,9 +37,9 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 
 func fromMilliseconds(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
 
-// StoredAttempts returns which of the attempts are stored, by id.
-func (s *Store) StoredAttempts(ctx context.Context, attempts []event.Attempt) (map[uuid.UUID]bool, error) {
-	stored := map[uuid.UUID]bool{}
+// MissingAttempts returns the attempts that are not stored. Of several with one id it returns the first.
+func (s *Store) MissingAttempts(ctx context.Context, attempts []event.Attempt) (missing []event.Attempt, err error) {
+	seen := map[uuid.UUID]bool{}
 	for part := range slices.Chunk(attempts, maxParameters) {
 		begun := func(a, b event.Attempt) int { return a.StartedAt.Compare(b.StartedAt) }
 		ids := make([]uuid.UUID, len(part))
@@ -49,18 +49,9 @@ func (s *Store) StoredAttempts(ctx context.Context, attempts []event.Attempt) (m
 		where := &conditions{}
 		where.addBetween("started_at", slices.MinFunc(part, begun).StartedAt, slices.MaxFunc(part, begun).StartedAt)
 		where.add("id IN {}", "Array(UUID)", uuidStrings(ids))
-		if err := s.addIDs(ctx, "attempts", where, stored); err != nil {
+		if err := s.addIDs(ctx, "attempts", where, seen); err != nil {
 			return nil, err
 		}
-	}
-	return stored, nil
-}
-
-// MissingAttempts returns the attempts that are not stored. Of several with one id it returns the first.
-func (s *Store) MissingAttempts(ctx context.Context, attempts []event.Attempt) (missing []event.Attempt, err error) {
-	seen, err := s.StoredAttempts(ctx, attempts)
-	if err != nil {
-		return nil, err
 	}
 	for _, a := range attempts {
 		if !seen[a.ID] {

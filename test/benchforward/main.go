@@ -44,12 +44,13 @@ type bench struct {
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("benchforward", flag.ContinueOnError)
-	bin := flags.String("bin", "", "directory of the built programs (default: they are built)")
 	b := &bench{out: stdout}
 	flags.DurationVar(&b.each, "each", 10*time.Second, "time of each run")
-	if err := flags.Parse(args); err != nil {
+	processes, err := harness.Open(ctx, flags, args)
+	if err != nil {
 		return err
 	}
+	defer processes.Close()
 	backend, err := serve(ctx)
 	if err != nil {
 		return err
@@ -58,11 +59,6 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	processes, err := harness.New(ctx, *bin)
-	if err != nil {
-		return err
-	}
-	defer processes.Close()
 	engine, dsn, err := processes.NewDatabase(ctx)
 	if err != nil {
 		return err
