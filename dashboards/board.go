@@ -7,7 +7,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
 
-//go:generate go run ./generate
+//go:generate go run ../cmd/hooktape dashboards export json
 
 // Folder is the name of the dashboards' folder in Grafana, FolderUID its uid.
 const (

@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"bytes"
+	"encoding/json"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
+	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
 
@@ -47,10 +49,22 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// variant lets the SDK's runtime read queries of the plugin, strictly.
+func variant() variants.DataqueryConfig {
+	read := func(raw []byte) (variants.Dataquery, error) {
+		var q Query
+		decoder := json.NewDecoder(strings.NewReader(string(raw)))
+		decoder.DisallowUnknownFields()
+		err := decoder.Decode(&q)
+		return q, err
+	}
+	return variants.DataqueryConfig{Identifier: PluginID, DataqueryUnmarshaler: read, StrictDataqueryUnmarshaler: read}
+}
+
 // TestStrict decodes each file as strictly as the SDK can.
 func TestStrict(t *testing.T) {
 	plugins.RegisterDefaultPlugins()
-	cog.NewRuntime().RegisterDataqueryVariant(Variant())
+	cog.NewRuntime().RegisterDataqueryVariant(variant())
 	for _, d := range built(t) {
 		data, err := JSON(d)
 		if err != nil {

@@ -16,8 +16,9 @@ func external() *dashboard.DashboardBuilder {
 		WithVariable(hooktapeURL()).
 		WithPanel(figures(about{sql: "external/requests", title: "External requests", width: 14, height: 4,
 			text: "Accepted requests of bots to sources with forward in this time. Answered by the backend: the bot " +
-				"got the backend's answer, whatever its status. Fallbacks: the bot got the configured fallback " +
-				"instead. Missing keys: answers that lack a key of expect; a missing key leaves the subscriber's old " +
+				"got the backend's whole answer, whatever its status. Fallbacks: the bot got the configured " +
+				"fallback instead. Broken off: the answer broke off, or hooktape was stopped before it recorded what " +
+				"the bot got. Missing keys: answers that lack a key of expect; a missing key leaves the subscriber's old " +
 				"value.",
 			empty: "No external requests in this time"}).
 			ColorScheme(byThresholds()).
@@ -27,6 +28,7 @@ func external() *dashboard.DashboardBuilder {
 				append(limits(bad, from(0.95, doubt), from(0.99, good)), property("unit", "percentunit"),
 					property("decimals", 1))).
 			OverrideByName("Fallbacks", limits(good, from(1, doubt))).
+			OverrideByName("Broken off", limits(good, from(1, doubt))).
 			OverrideByName("Missing keys", limits(good, from(1, doubt)))).
 		WithPanel(figures(about{sql: "external/response_time", title: "Response time", width: 10, height: 4,
 			text: "How long bots waited for the answer, from the end of the request to the end of the answer: the " +
@@ -86,11 +88,12 @@ func external() *dashboard.DashboardBuilder {
 // externalAnswers has shades of red for the reasons of fallbacks.
 func externalAnswers() *timeseries.PanelBuilder {
 	return bars(about{sql: "external/answers", title: "Requests by answer", width: 12, height: 8,
-		text: "External requests over time by what the bot got: the backend's answer, or the fallback and why. " +
-			"Unknown: hooktape was stopped before it could record the answer.",
+		text: "External requests over time by what the bot got: the backend's answer, the start of one that broke " +
+			"off, or the fallback and why. Unknown: hooktape was stopped before it could record the answer.",
 		empty: "No external requests in this time"}).
 		MaxDataPoints(90).
 		OverrideByName("backend's answer", colored(good)).
+		OverrideByName("broken off", colored("purple")).
 		OverrideByName("fallback: deadline", colored("dark-red")).
 		OverrideByName("fallback: no connection", colored("light-red")).
 		OverrideByName("fallback: endpoint failing", colored(bad)).
@@ -107,8 +110,8 @@ func externalSteps() *table.PanelBuilder {
 	}
 	return rows(about{sql: "external/steps", title: "Sources and steps", width: 24, height: 8,
 		text: "External requests in this time by source and step: how long bots waited (the median, and what 95 % " +
-			"and 99 % did not exceed), how many got the fallback or an answer with missing keys, and the share of " +
-			"the time that hooktape took.",
+			"and 99 % did not exceed), how many got the fallback, an answer that broke off or one with missing keys, " +
+			"and the share of the time that hooktape took.",
 		empty: "No external requests in this time"}).
 		OverrideByName("Requests", barCell(neutral)).
 		OverrideByName("Median", span("ms", 110)).
@@ -116,6 +119,7 @@ func externalSteps() *table.PanelBuilder {
 		OverrideByName("p99", span("ms", 110)).
 		OverrideByName("Fallbacks", warn(1, 110)).
 		OverrideByName("Fallback share", append(width(130), percent...)).
+		OverrideByName("Broken off", warn(1, 110)).
 		OverrideByName("Missing keys", warn(1, 120)).
 		OverrideByName("In hooktape", append(width(120), percent...))
 }

@@ -2,9 +2,7 @@ package dashboards
 
 import (
 	"embed"
-	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
 	"github.com/grafana/grafana-foundation-sdk/go/common"
@@ -78,16 +76,4 @@ func (q Query) Validate() error {
 		return fmt.Errorf("query %s has no SQL", q.RefID)
 	}
 	return nil
-}
-
-// Variant lets the SDK's runtime read queries of the plugin, strictly.
-func Variant() variants.DataqueryConfig {
-	read := func(raw []byte) (variants.Dataquery, error) {
-		var q Query
-		decoder := json.NewDecoder(strings.NewReader(string(raw)))
-		decoder.DisallowUnknownFields()
-		err := decoder.Decode(&q)
-		return q, err
-	}
-	return variants.DataqueryConfig{Identifier: PluginID, DataqueryUnmarshaler: read, StrictDataqueryUnmarshaler: read}
 }

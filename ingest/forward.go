@@ -3,12 +3,12 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"go.opentelemetry.io/otel/metric"
-	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"hooktape/internal/event"
@@ -16,16 +16,26 @@ import (
 	"hooktape/internal/spool"
 )
 
-// exchange is a request that is forwarded, and its answer.
+// exchange is a request that is forwarded, and its answer: see [Server.forward].
 type exchange struct {
 	*forwarder
-	server  *Server
-	judged  *judged
-	request *event.Event
-	attempt event.Attempt
-	began   time.Time     // the end of the request
-	waited  time.Duration // for the endpoint
-	result  string        // for the metrics
+	server   *Server
+	judged   *judged
+	began    time.Time    // the end of the request
+	botLeft  atomic.Int64 // how long after began, as a time.Duration; 0 if the bot is connected
+	memory   reservation  // of the request, until the outcome is on disk
+	admitted outbound.Admission
+
+	endpoint outbound.Endpoint // with the URL of this request
+	noURL    error             // why the request has none
+	attempt  event.Attempt
+	waited   time.Duration // for the endpoint
+	answered answerBody
+	result   string // for the metrics
+	finished bool   // the bot has its answer; false after a panic
+
+	stored   chan struct{} // is closed when the event and the intent are on disk, or storeErr says why not
+	storeErr error
 }
 
 // The results of an exchange.
@@ -53,233 +63,160 @@ var (
 func (s *Server) forward(c *gin.Context, h *judged) {
 	s.recording.Add(1)
 	defer s.recording.Done()
-	x := &exchange{forwarder: h.source.forwarder, server: s, judged: h, request: &event.Event{Received: *h.captured},
-		began: time.Now()}
-	x.attempt = event.Attempt{ID: event.ForwardID(h.captured.ID, x.To), EventID: h.captured.ID, Endpoint: x.To,
-		URL: x.Endpoint.StoredURL(), Number: 1, StartedAt: x.began, Kind: event.AttemptForward,
-		TraceID: trace.SpanContextFromContext(c.Request.Context()).TraceID()}
+	x := s.newExchange(h)
+	bot := c.Request.Context()
+	defer context.AfterFunc(bot, func() { x.botLeft.Store(int64(max(time.Since(x.began), 1))) })()
 	// A bot that leaves does not end the exchange: the endpoint may have acted, and its answer is recorded.
-	ctx, stop := context.WithCancelCause(context.WithoutCancel(c.Request.Context()))
-	defer stop(nil)
-	defer context.AfterFunc(s.stopping, func() { stop(errStopped) })()
-	ctx, cancel := context.WithDeadline(ctx, x.began.Add(x.Deadline))
+	ctx, cancel := context.WithDeadline(trace.ContextWithSpan(s.stopping, trace.SpanFromContext(bot)),
+		x.began.Add(x.Deadline))
 	defer cancel()
 	// It fails only in tests, without a connection.
 	_ = http.NewResponseController(c.Writer).SetWriteDeadline(x.began.Add(x.Deadline + writeGrace))
 
 	if !x.enter() {
-		x.refuse(ctx, c, event.FallbackInFlight, "too many requests wait for an answer; nothing was sent")
+		x.refuse(c, event.FallbackInFlight, "too many requests wait for an answer; nothing was sent")
 		return
 	}
-	admitted, wait := x.breaker.Admit(time.Now())
-	if wait > 0 {
-		x.leave()
-		x.refuse(ctx, c, event.FallbackFailing,
-			"the endpoint is failing (its circuit breaker is open); nothing was sent")
-		return
-	}
-	stored, err := x.store(ctx, &event.Record{Received: x.request.Received}, x.intent())
-	if err != nil {
-		x.breaker.Withdraw(admitted)
-		x.unsent(c, stored, err)
-		return
-	}
-	x.send(ctx, c, admitted)
-	x.finish()
-	s.recording.Go(func() {
+	var wait time.Duration
+	if x.admitted, wait = x.breaker.Admit(x.began); wait > 0 {
 		defer x.leave()
-		x.record()
-	})
+		x.refuse(c, event.FallbackFailing, "the endpoint is failing (its circuit breaker is open); nothing was sent")
+		return
+	}
+	defer x.settle()
+	if err := x.store(ctx); err != nil {
+		s.notStored(bot, err)
+		x.breaker.Withdraw(x.admitted)
+		x.unsent(c.Writer, err)
+	} else {
+		x.send(ctx, c.Writer)
+	}
+	x.finish()
 }
 
-// enter takes a place among the requests in flight, of the source and of all sources, and moves the request's memory to
-// the share of forwarded requests. It returns false if there is no room.
+func (s *Server) newExchange(h *judged) *exchange {
+	x := &exchange{forwarder: h.source.forwarder, server: s, judged: h, began: time.Now(), stored: make(chan struct{})}
+	x.endpoint = x.Endpoint
+	if to, err := x.url(h.rest, h.captured.Query); err == nil {
+		x.endpoint.URL = to
+	} else {
+		x.noURL = err
+	}
+	x.attempt = event.Attempt{ID: event.ForwardID(h.captured.ID, x.To), EventID: h.captured.ID, Endpoint: x.To,
+		URL: x.endpoint.StoredURL(), Number: 1, StartedAt: x.began, Kind: event.AttemptForward,
+		TraceID: h.captured.TraceID}
+	return x
+}
+
+// enter moves the request's memory to the share of forwarded requests, and takes a place among those in flight, of the
+// source and of all sources. It returns false if there is no room.
 func (x *exchange) enter() bool {
-	if !x.places.TryAcquire(1) {
+	if !x.judged.memory.hold() || !x.places.TryAcquire(1) {
 		return false
 	}
 	if !x.server.places.TryAcquire(1) {
 		x.places.Release(1)
 		return false
 	}
-	x.server.forwarding.Add(context.Background(), 1, metric.WithAttributes(attrSource.String(x.judged.source.Name)))
-	if !x.judged.memory.hold() {
-		x.leave()
-		return false
-	}
+	x.memory = x.judged.memory.handOver()
+	x.server.forwarding.Add(context.Background(), 1, x.labels.source)
 	return true
 }
 
-// leave gives the place back.
+// leave gives the place and the memory back.
 func (x *exchange) leave() {
-	x.server.forwarding.Add(context.Background(), -1, metric.WithAttributes(attrSource.String(x.judged.source.Name)))
+	x.server.forwarding.Add(context.Background(), -1, x.labels.source)
+	x.memory.release()
 	x.server.places.Release(1)
 	x.places.Release(1)
 }
 
-// intent returns the note that is on disk for as long as the outcome is not.
-func (x *exchange) intent() spool.Note { return intentOf(&x.attempt) }
-
-// store puts a record on disk. It does not wait beyond ctx: then it returns errLate or errStopped, and stored receives
-// the result.
-func (x *exchange) store(ctx context.Context, record *event.Record, notes ...spool.Note) (stored <-chan error,
-	err error) {
-	data, err := record.Marshal()
-	if err != nil {
-		return nil, err
-	}
-	begun := time.Now()
-	done := make(chan error, 1)
+// store puts the event and the intent on disk. It does not wait beyond ctx: then it returns errLate or errStopped, and
+// they may still get there.
+func (x *exchange) store(ctx context.Context) error {
+	begun, intent := time.Now(), intentOf(&x.attempt)
 	x.server.recording.Go(func() {
-		patient, cancel := context.WithTimeout(context.Background(), x.server.options.Timeouts.Read)
-		defer cancel()
-		done <- x.server.spool.Append(patient, data, notes...)
+		defer close(x.stored)
+		x.storeErr = x.put(&event.Record{Received: *x.judged.captured}, intent)
 	})
 	select {
-	case err := <-done:
-		if err == nil {
+	case <-x.stored:
+		if x.storeErr == nil {
 			x.judged.appended = time.Since(begun)
 			x.server.appendTime.Record(ctx, x.judged.appended.Seconds())
-			x.server.count(ctx, x.judged.source.Name, event.Accepted, true)
 		}
-		return nil, err
+		return x.storeErr
 	case <-ctx.Done():
-		if cause := context.Cause(ctx); errors.Is(cause, errStopped) {
-			return done, cause
+		if stopped(ctx) {
+			return errStopped
 		}
-		return done, errLate
+		return errLate
 	}
 }
 
-// refuse answers with the fallback and sends nothing. The request and its outcome are stored together.
-func (x *exchange) refuse(ctx context.Context, c *gin.Context, why event.Fallback, text string) {
-	x.setOutcome(event.OutcomeNotSent, why, text)
-	if _, err := x.store(ctx, &event.Record{Received: x.request.Received, Outcome: &x.attempt}); err != nil {
+// put puts a record with the event on disk.
+func (x *exchange) put(record *event.Record, notes ...spool.Note) error {
+	data, err := record.Marshal()
+	if err != nil {
+		return fmt.Errorf("encode event: %w", err)
+	}
+	if err := x.server.spool.Append(x.server.patience, data, notes...); err != nil {
+		return err
+	}
+	x.server.requests.Add(x.server.patience, 1, x.labels.accepted)
+	return nil
+}
+
+// stopped reports whether an exchange's context has ended because the process stops.
+func stopped(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
+
+// refuse answers with the fallback and sends nothing. Then it stores the request and its outcome together: a bot that
+// could be answered at once does not wait for the disk.
+func (x *exchange) refuse(c *gin.Context, why event.Fallback, text string) {
+	x.fallback(c.Writer, event.OutcomeNotSent, why, text)
+	c.Writer.Flush()
+	x.finish()
+	if err := x.put(&event.Record{Received: *x.judged.captured, Outcome: &x.attempt}); err != nil {
 		x.server.notStored(c.Request.Context(), err)
 	}
-	x.Fallback.write(c.Writer)
-	x.finish()
 }
 
-// unsent answers with the fallback because the intent is not on disk. If it is late, its outcome is recorded when it
-// is.
-func (x *exchange) unsent(c *gin.Context, stored <-chan error, err error) {
-	x.server.notStored(c.Request.Context(), err)
-	x.Fallback.write(c.Writer)
-	if stored == nil {
-		x.leave()
-		x.server.countFallback(c.Request.Context(), x.judged.source.Name, fallbackFull)
-		return
-	}
-	x.setOutcome(event.OutcomeNotSent, event.FallbackDeadline, err.Error()+"; nothing was sent")
-	x.finish()
-	x.server.recording.Go(func() {
-		defer x.leave()
-		if <-stored == nil {
-			x.record()
-		}
-	})
-}
-
-// send sends the request and answers with what comes back, or with the fallback.
-func (x *exchange) send(ctx context.Context, c *gin.Context, admitted outbound.Admission) {
-	ctx, span := x.server.tracer.Start(ctx, "forward", trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithAttributes(x.Endpoint.ServerAttributes()...),
-		trace.WithAttributes(semconv.HTTPRequestMethodKey.String(knownMethod(x.request.Method)),
-			attrEventID.String(x.judged.id), attrSource.String(x.judged.source.Name), attrEndpoint.String(x.To)))
-	defer span.End()
-	x.attempt.StartedAt = time.Now()
-	response, err := x.do(ctx)
-	x.report(ctx, admitted, err)
-	if err != nil {
-		outcome, why := reasonOf(err)
-		if errors.Is(context.Cause(ctx), errStopped) {
-			outcome, why, err = event.OutcomeUnknown, event.FallbackError, errStopped
-		}
-		x.setOutcome(outcome, why, err.Error())
-		x.Fallback.write(c.Writer)
-	} else {
-		x.answer(c.Writer, response)
-		_ = response.Body.Close() // cancels what is unread
-	}
-	x.attempt.Duration = x.waited // with Overhead it is the whole time that the bot waited
-	outbound.SetSpanStatus(span, &x.attempt)
-	span.SetAttributes(attrResult.String(x.result))
-}
-
-// do sends the request, and returns the response when its header has arrived. Its error is an [*outbound.Error].
-func (x *exchange) do(ctx context.Context) (*http.Response, error) {
-	impossible := func(err error) (*http.Response, error) {
-		return nil, &outbound.Error{Outcome: event.OutcomeImpossible,
-			Text: "the request cannot be made: " + err.Error()}
-	}
-	if x.client == nil {
-		return impossible(errors.New("a file of the endpoint's tls cannot be read; the log says more"))
-	}
-	to, err := x.url(x.judged.rest, x.request.Query)
-	if err != nil {
-		return impossible(err)
-	}
-	endpoint := x.Endpoint
-	endpoint.URL = to
-	delivery := &event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: x.To, EventID: x.request.ID}, Attempts: 1}
-	request, err := endpoint.NewRequest(ctx, nil, x.request, delivery, x.attempt.StartedAt)
-	if err != nil {
-		return impossible(err)
-	}
-	x.attempt.RequestHeaders = endpoint.StoredHeaders(request, nil)
-	begun := time.Now()
-	response, err := x.client.Do(request)
-	x.waited += time.Since(begun)
-	if err == nil && response.StatusCode == http.StatusSwitchingProtocols {
-		_ = response.Body.Close()
-		return nil, &outbound.Error{Outcome: event.OutcomeBroken,
-			Text: "the endpoint answered 101 and wants to speak another protocol"}
-	}
-	return response, err
-}
-
-// report tells the breaker whether the endpoint has answered. Any status is an answer: the bot judges it. The breaker
-// hears nothing of a request that could not be made, because a subscriber may cause that.
-func (x *exchange) report(ctx context.Context, admitted outbound.Admission, err error) {
-	failed, _ := errors.AsType[*outbound.Error](err)
-	if errors.Is(context.Cause(ctx), errStopped) || failed != nil && failed.Outcome == event.OutcomeImpossible {
-		x.breaker.Withdraw(admitted)
-		return
-	}
-	answer := outbound.Answer{Outcome: event.OutcomeDelivered}
-	if failed != nil {
-		answer = outbound.Answer{Outcome: failed.Outcome, Err: failed.Text}
-	}
-	switch changed := x.breaker.Report(admitted, answer, time.Now()); {
-	case changed.Opened:
-		x.server.logger.Warn("the endpoint's circuit breaker opens: bots get the fallback, and one request at a time "+
-			"tries the endpoint",
-			"endpoint", x.To, "failed_requests", changed.Failures, "next_request_in", changed.ProbeIn)
-	case changed.Closed:
-		x.server.logger.Info("the endpoint's circuit breaker closes: bots get its answers again", "endpoint", x.To,
-			"failed_requests", changed.Failures)
-	}
-}
-
-// reasonOf returns how an attempt without a response ended, and the reason for the fallback.
-func reasonOf(err error) (event.Outcome, event.Fallback) {
-	failed, ok := errors.AsType[*outbound.Error](err)
+// unsent answers with the fallback because the event and the intent are not on disk, at least not in time.
+func (x *exchange) unsent(w http.ResponseWriter, err error) {
+	why := fallbackFull
 	switch {
-	case !ok:
-		return event.OutcomeBroken, event.FallbackError
-	case failed.Outcome == event.OutcomeTimeout:
-		return failed.Outcome, event.FallbackDeadline
-	case failed.Outcome == event.OutcomeNoConn:
-		return failed.Outcome, event.FallbackRefused
+	case errors.Is(err, errLate):
+		why = event.FallbackDeadline
+	case errors.Is(err, errStopped):
+		why = event.FallbackError
 	}
-	return failed.Outcome, event.FallbackError
+	x.fallback(w, event.OutcomeNotSent, why, err.Error()+"; nothing was sent")
 }
 
-// setOutcome records that the bot gets the fallback.
-func (x *exchange) setOutcome(outcome event.Outcome, why event.Fallback, text string) {
+// fallback answers with the fallback, and records why.
+func (x *exchange) fallback(w http.ResponseWriter, outcome event.Outcome, why event.Fallback, text string) {
 	x.attempt.Outcome, x.attempt.Fallback, x.attempt.Error = outcome, why, text
 	x.result = resultFallback
+	x.noteBotLeft()
+	x.Fallback.write(w)
+}
+
+// noteBotLeft records if the bot has closed its connection. It is called right before the answer: a bot may leave once
+// it has that. The answer is written all the same, because a bot that has closed only its own direction still reads.
+func (x *exchange) noteBotLeft() {
+	if after := time.Duration(x.botLeft.Load()); after > 0 {
+		x.result = resultBotLeft
+		x.addError(fmt.Sprintf("the bot closed the connection after %s, before it was answered",
+			after.Round(time.Millisecond)))
+	}
+}
+
+// addError adds a text to the attempt's error.
+func (x *exchange) addError(text string) {
+	if x.attempt.Error != "" {
+		text = x.attempt.Error + "; " + text
+	}
+	x.attempt.Error = text
 }
 
 // finish measures an exchange that has been answered.
@@ -287,11 +224,28 @@ func (x *exchange) finish() {
 	took := time.Since(x.began)
 	x.attempt.Overhead = max(took-x.waited, 0)
 	x.server.measure(x, took)
+	x.finished = true
+}
+
+// settle ends an exchange in the background, also one that panicked: it records the outcome of an intent that is on
+// disk, and gives the place back.
+func (x *exchange) settle() {
+	if !x.finished {
+		x.breaker.Withdraw(x.admitted)
+		x.attempt.Outcome, x.attempt.Error = event.OutcomeUnknown, "hooktape failed while it answered"
+	}
+	x.server.recording.Go(func() {
+		defer x.leave()
+		if <-x.stored; x.storeErr == nil {
+			x.expect()
+			x.record()
+		}
+	})
 }
 
 // answeredInstead answers with the fallback of the source, if it has one, a request that is not stored and not
 // forwarded.
-func (s *Server) answeredInstead(ctx context.Context, w http.ResponseWriter, h *judged, reason string) bool {
+func (s *Server) answeredInstead(ctx context.Context, w http.ResponseWriter, h *judged, reason event.Fallback) bool {
 	if h.source == nil || h.source.forwarder == nil {
 		return false
 	}

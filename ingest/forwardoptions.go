@@ -91,6 +91,11 @@ func (f *Forward) Validate() error {
 	return errors.Join(faults...)
 }
 
+// MissingInFallback returns the paths of Expect that the fallback lacks. BotHelp keeps the old value of a missing key.
+func (f *Forward) MissingInFallback() []string {
+	return bothelp.MissingKeys(f.Expect, []byte(f.Fallback.Body))
+}
+
 func (a *Answer) validate(faults *setting.Faults) {
 	faults.Unless(a.Status >= 200 && a.Status <= 599, "fallback.status", "must lie between 200 and 599")
 	for i, h := range a.Headers {

@@ -29,9 +29,7 @@ func (s *Server) recordOutcome(a *event.Attempt) error {
 		return err
 	}
 	for {
-		ctx, cancel := context.WithTimeout(context.Background(), s.options.Timeouts.Read)
-		err := s.spool.Append(ctx, data, spool.Note{ID: a.ID})
-		cancel()
+		err := s.spool.Append(s.patience, data, spool.Note{ID: a.ID})
 		if !errors.Is(err, spool.ErrFull) {
 			return err
 		}

@@ -1,8 +1,8 @@
 package ingest
 
 import (
+	"encoding/hex"
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 )
@@ -15,7 +15,7 @@ func (f *forwarder) url(rest, query string) (string, error) {
 		if climbs(rest) {
 			return "", errors.New("the path has a segment . or .., which would lead out of the endpoint's path")
 		}
-		if rest = strings.TrimLeft(rest, "/"); rest != "" {
+		if rest = withoutSlashes(rest); rest != "" {
 			to = strings.TrimRight(to, "/") + "/" + escaped(rest)
 		}
 	}
@@ -28,16 +28,41 @@ func (f *forwarder) url(rest, query string) (string, error) {
 	return to, nil
 }
 
+// withoutSlashes removes the slashes at the beginning of a path, also encoded ones.
+func withoutSlashes(path string) string {
+	for {
+		switch {
+		case strings.HasPrefix(path, "/"):
+			path = path[1:]
+		case len(path) >= 3 && strings.EqualFold(path[:3], "%2f"):
+			path = path[3:]
+		default:
+			return path
+		}
+	}
+}
+
 // climbs reports whether a path has a segment that servers resolve, however it is encoded. A subscriber may have
 // written it: BotHelp fills fields into URLs.
 func climbs(path string) bool {
-	for part := range strings.FieldsFuncSeq(decoded(path), func(r rune) bool { return r == '/' || r == '\\' }) {
-		if part == "." || part == ".." {
-			return true
+	for range maxDecodings {
+		for part := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '\\' }) {
+			// Servlet containers cut parameters off a segment before they resolve it.
+			if name, _, _ := strings.Cut(part, ";"); name == "." || name == ".." {
+				return true
+			}
 		}
+		plain := decoded(path)
+		if plain == path {
+			return false
+		}
+		path = plain
 	}
-	return false
+	return true // nobody encodes a path so often in good faith
 }
+
+// maxDecodings is more often than any chain of servers decodes a path.
+const maxDecodings = 5
 
 // joinQueries appends a request's query to the endpoint's. Parameters of the endpoint replace those of the request with
 // the same name, as its headers do.
@@ -49,13 +74,15 @@ func joinQueries(own, query string) string {
 	for pair := range strings.SplitSeq(own, "&") {
 		names[parameter(pair)] = true
 	}
-	joined := own
+	var joined strings.Builder
+	joined.WriteString(own)
 	for pair := range strings.SplitSeq(query, "&") {
 		if pair != "" && !names[parameter(pair)] {
-			joined += "&" + pair
+			joined.WriteString("&")
+			joined.WriteString(pair)
 		}
 	}
-	return joined
+	return joined.String()
 }
 
 // parameter returns the decoded name of a pair in a query.
@@ -77,7 +104,7 @@ func escaped(text string) string {
 		if encoded || isAlphanumeric(c) || strings.IndexByte("-._~!$&'()*+,;=:@/?", c) >= 0 {
 			out.WriteByte(c)
 		} else {
-			fmt.Fprintf(&out, "%%%02X", c)
+			out.WriteString("%" + strings.ToUpper(hex.EncodeToString([]byte{c})))
 		}
 	}
 	return out.String()

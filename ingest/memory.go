@@ -123,6 +123,13 @@ func (r *reservation) hold() bool {
 	return true
 }
 
+// handOver returns the reservation, and leaves an empty one behind.
+func (r *reservation) handOver() reservation {
+	all := *r
+	r.bytes = 0
+	return all
+}
+
 func (r *reservation) release() {
 	r.memory.release(r.bytes, r.unknown)
 	if r.forward {

@@ -190,12 +190,17 @@ func (s *Server) reject(c *gin.Context, h *judged) {
 	ctx, verdict := c.Request.Context(), h.captured.Verdict
 	kept := s.rejects.keep(h.client, verdict != event.UnknownSource, rawBytes(h.captured)) && s.append(ctx, h) == nil
 	s.count(ctx, h.captured.Source, verdict, kept)
+	if verdict == event.TooLarge || verdict == event.Aborted {
+		c.Header("Connection", "close")
+		if s.answeredInstead(ctx, c.Writer, h, event.Fallback(verdict)) {
+			return
+		}
+	}
 	switch verdict {
 	case event.BadSignature:
 		refuse(c, http.StatusUnauthorized, string(verdict), bothelp.SignatureHeader+
 			" is missing or was not made with this webhook's token: sign with the source's signing_token")
 	case event.TooLarge:
-		c.Header("Connection", "close")
 		refuse(c, http.StatusRequestEntityTooLarge, string(verdict),
 			fmt.Sprintf("the body is larger than the %d bytes "+
 				"that this source allows: send less, or raise its max_body", h.source.MaxBody))
@@ -204,7 +209,6 @@ func (s *Server) reject(c *gin.Context, h *judged) {
 		c.Header("Allow", methods)
 		refuse(c, http.StatusMethodNotAllowed, string(verdict), "this source takes "+methods)
 	case event.Aborted:
-		c.Header("Connection", "close")
 		refuse(c, http.StatusRequestTimeout, string(verdict), "the body did not arrive whole: send it again")
 	default: // a sender cannot tell an unknown source from a bad token
 		refuseUnknown(c)

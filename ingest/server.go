@@ -47,6 +47,8 @@ type Server struct {
 	recording    sync.WaitGroup      // of forwarded requests and their outcomes
 	stopping     context.Context     // ends when forwarded requests have to
 	stop         context.CancelFunc
+	patience     context.Context // ends Timeouts.Read after stopping: nothing waits longer for the disk
+	giveUp       context.CancelFunc
 	unfinished   []spool.Note // intents of earlier processes
 	*instruments
 }
@@ -61,6 +63,7 @@ func NewServer(o Options, sources *Sources, events Spool, lag func() Lag, logger
 		unavailables: onceAMinute(), handshakes: onceAMinute(), instruments: newInstruments(),
 		places: semaphore.NewWeighted(int64(o.Limits.MaxForwards))}
 	s.stopping, s.stop = context.WithCancel(context.Background())
+	s.patience, s.giveUp = context.WithCancel(context.Background())
 	var err error
 	if s.unfinished, err = events.Notes(); err != nil {
 		return nil, fmt.Errorf("read the intents of forwarded requests: %w", err)
@@ -122,7 +125,9 @@ const hookRoute = hooksPrefix + "{source}/{token}/{step}"
 
 // Serve serves the listener until ctx ends, then finishes the requests in flight.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	defer s.giveUp()
 	defer s.recording.Wait()
+	defer context.AfterFunc(s.stopping, func() { time.AfterFunc(s.options.Timeouts.Read, s.giveUp) })
 	defer s.stop()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, s.stop) })()
 	s.recording.Go(func() { s.recordLost(s.unfinished) })
@@ -155,7 +160,10 @@ func (s *Server) recovered(c *gin.Context, panicked any) {
 		trace.WithStackTrace(true))
 	// The value is not logged: it may contain a part of the request.
 	s.logger.ErrorContext(ctx, "a request's handling panicked", "type", fmt.Sprintf("%T", panicked))
-	if h := judgedOf(c.Request); h != nil && !c.Writer.Written() && s.answeredInstead(ctx, c.Writer, h, fallbackPanic) {
+	if h := judgedOf(c.Request); h != nil && h.source != nil && h.source.forwarder != nil {
+		if h.broken = c.Writer.Written(); !h.broken {
+			s.answeredInstead(ctx, c.Writer, h, fallbackPanic)
+		}
 		return
 	}
 	c.AbortWithStatusJSON(http.StatusInternalServerError, gin.H{"error": "internal"})

@@ -27,10 +27,12 @@ type EventStore interface {
 	InsertQuarantine(ctx context.Context, q store.Quarantined) error
 	// Originals returns the stored original of each of these events that is a duplicate.
 	Originals(ctx context.Context, events []event.Event) (map[uuid.UUID]uuid.UUID, error)
-	// Stored returns the ids that are stored.
-	StoredEvents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]bool, error)
+	// SplitStored splits events into those that are not stored and the ids of those that are.
+	SplitStored(ctx context.Context, events []event.Event) (missing []event.Event, stored []uuid.UUID, err error)
 	// RecordOutcomes stores attempts, once for each token; here without deliveries.
 	RecordOutcomes(ctx context.Context, token string, deliveries []event.Delivery, attempts []event.Attempt) error
+	// RecordOutcomesAgain is RecordOutcomes for a token that may have been sent before.
+	RecordOutcomesAgain(ctx context.Context, token string, deliveries []event.Delivery, attempts []event.Attempt) error
 	// MissingAttempts returns those that are not stored.
 	MissingAttempts(ctx context.Context, attempts []event.Attempt) ([]event.Attempt, error)
 	// MarkStored lets live delivery see events that an earlier insert has stored.
@@ -70,8 +72,10 @@ func (s *Sink) Store(ctx context.Context, batch spool.Batch) (mark uint64, err e
 	mark = position(events, batch.Mark)
 	link(span, events)
 	var stored []uuid.UUID
+	// Of a damaged spool, events from before the damage may be stored; of a batch that is sent again long after,
+	// perhaps all.
 	if batch.PossiblyStored(store.TokenLifetime) {
-		if events, stored, err = s.withoutStored(ctx, events); err != nil {
+		if events, stored, err = s.store.SplitStored(ctx, events); err != nil {
 			return 0, err
 		}
 	}
@@ -83,10 +87,8 @@ func (s *Sink) Store(ctx context.Context, batch spool.Batch) (mark uint64, err e
 		if batch.Repeated {
 			insert = s.store.InsertEventsAgain
 		}
-		if err := insert(ctx, batch.Token(), events); errors.Is(err, store.ErrRefused) {
-			return 0, fmt.Errorf("%w: %w", spool.ErrRefused, err)
-		} else if err != nil {
-			return 0, err
+		if err := insert(ctx, batch.Token(), events); err != nil {
+			return 0, refused(err)
 		}
 	}
 	if err := s.store.MarkStored(ctx, stored); err != nil {
@@ -107,12 +109,15 @@ func (s *Sink) storeAttempts(ctx context.Context, batch spool.Batch, attempts []
 			return err
 		}
 	}
-	err = s.store.RecordOutcomes(ctx, batch.Token(), nil, attempts)
-	if err == nil && batch.Repeated { // ClickHouse may know the token and lack the rows: see store.InsertEventsAgain
-		if attempts, err = s.store.MissingAttempts(ctx, attempts); err == nil {
-			err = s.store.RecordOutcomes(ctx, batch.Token()+store.AgainSuffix, nil, attempts)
-		}
+	record := s.store.RecordOutcomes
+	if batch.Repeated {
+		record = s.store.RecordOutcomesAgain
 	}
+	return refused(record(ctx, batch.Token(), nil, attempts))
+}
+
+// refused returns an insert's error as one of a Sink.
+func refused(err error) error {
 	if errors.Is(err, store.ErrRefused) {
 		return fmt.Errorf("%w: %w", spool.ErrRefused, err)
 	}
@@ -148,28 +153,6 @@ func errorType(err error) string {
 		return "unauthorized"
 	}
 	return semconv.ErrorTypeOther.Value.AsString()
-}
-
-// withoutStored splits events into those that are not stored yet and the ids of those that are. Of a damaged spool,
-// events from before the damage may be stored; of a batch that is sent again long after, perhaps all.
-func (s *Sink) withoutStored(ctx context.Context, events []event.Event) (fresh []event.Event, stored []uuid.UUID,
-	err error) {
-	ids := make([]uuid.UUID, len(events))
-	for i := range events {
-		ids[i] = events[i].ID
-	}
-	there, err := s.store.StoredEvents(ctx, ids)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, e := range events {
-		if there[e.ID] {
-			stored = append(stored, e.ID)
-		} else {
-			fresh = append(fresh, e)
-		}
-	}
-	return fresh, stored, nil
 }
 
 // Quarantine inserts the only record of a batch into the table quarantine, with the text of the refusal.

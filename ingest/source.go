@@ -67,11 +67,8 @@ func NewSources(list []Source) *Sources {
 // is nil unless accepted. Case in a name and white space around name and token do not matter. Hashes of tokens are
 // compared in constant time.
 func (s *Sources) authenticate(name, token string) (*Source, event.Verdict) {
-	source, ok := s.byName[name]
-	if !ok {
-		source, ok = s.byName[strings.ToLower(tidy(name))]
-	}
-	if !ok {
+	source := s.find(name)
+	if source == nil {
 		return nil, event.UnknownSource
 	}
 	given, match := sha256.Sum256([]byte(tidy(token))), 0
@@ -82,6 +79,23 @@ func (s *Sources) authenticate(name, token string) (*Source, event.Verdict) {
 		return nil, event.BadToken
 	}
 	return source, event.Accepted
+}
+
+// find returns the source of a name in any spelling; nil if there is none.
+func (s *Sources) find(name string) *Source {
+	if source, ok := s.byName[name]; ok {
+		return source
+	}
+	return s.byName[strings.ToLower(tidy(name))]
+}
+
+// Named returns the configured spelling of a source's name, and the kind of its events whose bodies do not determine it.
+// A name that is not configured it returns unchanged.
+func (s *Sources) Named(name string) (string, event.Kind) {
+	if source := s.find(name); source != nil {
+		return source.Name, source.Kind
+	}
+	return name, ""
 }
 
 // Kind returns the kind of a source's events whose bodies do not determine it.

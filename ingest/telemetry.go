@@ -30,7 +30,6 @@ const (
 	attrReason     = attribute.Key("hooktape.reason")
 	attrKey        = attribute.Key("hooktape.key")
 	attrBatchRows  = attribute.Key("hooktape.batch.rows")
-	attrBatchBytes = attribute.Key("hooktape.batch.bytes")
 	attrBatchToken = attribute.Key("hooktape.batch.token")
 )
 
@@ -56,6 +55,7 @@ type instruments struct {
 	missing      metric.Int64Counter
 	lost         metric.Int64Counter
 	forwarding   metric.Int64UpDownCounter
+	failing      metric.Int64Gauge
 }
 
 func newInstruments() *instruments {
@@ -94,6 +94,8 @@ func newInstruments() *instruments {
 	lost.Add(context.Background(), 0)
 	forwarding, _ := m.Int64UpDownCounter("hooktape.forward.in_flight", metric.WithUnit("{request}"),
 		metric.WithDescription("Requests that are being forwarded, or whose outcome is not on disk yet, by source."))
+	failing, _ := m.Int64Gauge("hooktape.forward.failing", metric.WithDescription(
+		"1 while the circuit breaker of a source's endpoint is open and its bots get the fallback, else 0; by source."))
 	return &instruments{
 		forwards: counter("hooktape.forward.requests", "{request}",
 			"Requests of sources that forward, by source and result: answered, fallback, "+
@@ -102,11 +104,12 @@ func newInstruments() *instruments {
 		overheadTime: overhead,
 		fallbacks: counter("hooktape.forward.fallbacks", "{request}",
 			"Bots that got the fallback, by source and reason: deadline, refused, failing, in_flight, error, "+
-				"full (the request could not be stored), memory or panic."),
+				"full (the request could not be stored), too_large, aborted, memory or panic."),
 		missing: counter("hooktape.forward.missing_keys", "{answer}",
 			"Answers without an expected key, by source and key."),
 		lost:       lost,
 		forwarding: forwarding,
+		failing:    failing,
 		tracer:     otel.Tracer(scope),
 		requests: counter("hooktape.ingest.requests", "{request}",
 			"Requests to hooks by source and verdict, and whether they were kept."),
@@ -142,30 +145,55 @@ func (i *instruments) count(ctx context.Context, source string, v event.Verdict,
 		attrKept.Bool(kept)))
 }
 
+// labels are the attributes of a source's measurements. They are made once, because each set is copied and sorted.
+type labels struct {
+	source   metric.MeasurementOption
+	accepted metric.MeasurementOption
+	results  map[string]metric.MeasurementOption
+}
+
+func newLabels(source string) labels {
+	list := func(more ...attribute.KeyValue) metric.MeasurementOption {
+		return metric.WithAttributeSet(attribute.NewSet(append(more, attrSource.String(source))...))
+	}
+	l := labels{source: list(), accepted: list(attrVerdict.String(string(event.Accepted)), attrKept.Bool(true)),
+		results: map[string]metric.MeasurementOption{}}
+	for _, result := range []string{resultAnswered, resultBrokenOff, resultBotLeft, resultFallback} {
+		l.results[result] = list(attrResult.String(result))
+	}
+	return l
+}
+
 // measure counts a forwarded request that has been answered.
 func (i *instruments) measure(x *exchange, took time.Duration) {
-	ctx, source := context.Background(), attrSource.String(x.judged.source.Name)
-	result := metric.WithAttributes(source, attrResult.String(x.result))
+	ctx, result := context.Background(), x.labels.results[x.result]
 	i.forwards.Add(ctx, 1, result)
 	i.forwardTime.Record(ctx, took.Seconds(), result)
-	i.overheadTime.Record(ctx, x.attempt.Overhead.Seconds(), metric.WithAttributes(source))
+	i.overheadTime.Record(ctx, x.attempt.Overhead.Seconds(), x.labels.source)
 	if x.attempt.Fallback != event.FallbackNone {
-		i.fallbacks.Add(ctx, 1, metric.WithAttributes(source, attrReason.String(string(x.attempt.Fallback))))
-	}
-	for _, key := range x.attempt.MissingKeys {
-		i.missing.Add(ctx, 1, metric.WithAttributes(source, attrKey.String(key)))
+		i.fallbacks.Add(ctx, 1,
+			metric.WithAttributes(attrSource.String(x.source), attrReason.String(string(x.attempt.Fallback))))
 	}
 }
 
-// The reasons for a fallback that leave no attempt, beside those of event.Fallback.
+// measureMissing counts the expected keys that an answer does not have.
+func (i *instruments) measureMissing(x *exchange) {
+	for _, key := range x.attempt.MissingKeys {
+		i.missing.Add(context.Background(), 1,
+			metric.WithAttributes(attrSource.String(x.source), attrKey.String(key)))
+	}
+}
+
+// The reasons for a fallback that leave no attempt, beside those of event.Fallback and the verdicts TooLarge and
+// Aborted.
 const (
-	fallbackFull   = "full"
-	fallbackMemory = "memory"
-	fallbackPanic  = "panic"
+	fallbackFull   event.Fallback = "full"
+	fallbackMemory event.Fallback = "memory"
+	fallbackPanic  event.Fallback = "panic"
 )
 
 // countFallback counts a request that got the fallback of its source and was not stored.
-func (i *instruments) countFallback(ctx context.Context, source, reason string) {
+func (i *instruments) countFallback(ctx context.Context, source string, reason event.Fallback) {
 	i.forwards.Add(ctx, 1, metric.WithAttributes(attrSource.String(source), attrResult.String(resultFallback)))
-	i.fallbacks.Add(ctx, 1, metric.WithAttributes(attrSource.String(source), attrReason.String(reason)))
+	i.fallbacks.Add(ctx, 1, metric.WithAttributes(attrSource.String(source), attrReason.String(string(reason))))
 }

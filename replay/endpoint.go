@@ -13,6 +13,7 @@ import (
 	"hooktape/internal/event"
 	"hooktape/internal/outbound"
 	"hooktape/internal/setting"
+	"hooktape/internal/store"
 )
 
 // Endpoint is a receiver of events, and how they are delivered to it.
@@ -31,13 +32,8 @@ type Endpoint struct {
 	Breaker     outbound.BreakerOptions `yaml:"breaker"`
 }
 
-// Subscription selects the events that an endpoint gets as they arrive: those that match every field that is set, each
-// by any of its values. A subscription without fields selects all events.
-type Subscription struct {
-	Sources []string     `yaml:"sources"`
-	Steps   []string     `yaml:"steps"`
-	Kinds   []event.Kind `yaml:"kinds"`
-}
+// Subscription selects the events that an endpoint gets as they arrive.
+type Subscription = store.Subscription
 
 // DefaultEndpoint returns an endpoint with the default settings.
 func DefaultEndpoint(name, url string) Endpoint {
@@ -157,7 +153,10 @@ const maxConcurrency = 1024
 func (e *Endpoint) Validate() error {
 	f := e.Faults()
 	if e.Subscribe != nil {
-		e.Subscribe.validate(&f)
+		for i, kind := range e.Subscribe.Kinds {
+			f.Unless(slices.Contains(event.Kinds, kind), fmt.Sprintf("subscribe.kinds[%d]", i),
+				"invalid kind %q: want one of %v", kind, event.Kinds)
+		}
 	}
 	f.Unless(e.Rate >= 0 && !math.IsInf(e.Rate, 0), "rate", "must be a number of requests a second, or 0 for no limit")
 	f.Unless(e.Concurrency >= 1 && e.Concurrency <= maxConcurrency, "concurrency",
@@ -167,13 +166,6 @@ func (e *Endpoint) Validate() error {
 	e.Retry.validate(&f)
 	validateBreaker(e.Breaker, &f)
 	return errors.Join(f...)
-}
-
-func (s *Subscription) validate(f *setting.Faults) {
-	for i, kind := range s.Kinds {
-		f.Unless(slices.Contains(event.Kinds, kind), fmt.Sprintf("subscribe.kinds[%d]", i),
-			"invalid kind %q: want one of %v", kind, event.Kinds)
-	}
 }
 
 func validateBreaker(b outbound.BreakerOptions, f *setting.Faults) {

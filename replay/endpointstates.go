@@ -57,7 +57,7 @@ func (s *endpointStates) newPoller(
 		return nil, err
 	}
 	p := &poller{instruments: metrics, store: s.store, logger: logger,
-		queue: store.Queue{Endpoint: e.Name}, subscription: store.Subscription(*e.Subscribe)}
+		queue: store.Queue{Endpoint: e.Name}, subscription: *e.Subscribe}
 	last, text := s.latest[e.Name], subscriptionText(p.subscription)
 	copyPosition(&p.position, last)
 	p.startedAfter = last.StartedAfter
@@ -132,7 +132,7 @@ func (s *endpointStates) update(
 		configured[e.Name] = true
 		now := event.EndpointState{State: outbound.StateActive}
 		if t := target(e); t != nil {
-			now = t.Snapshot()
+			now = t.Snapshot(time.Now())
 		}
 		now.Endpoint, now.URL = e.Name, e.StoredURL()
 		last := s.latest[e.Name]
@@ -201,7 +201,7 @@ func (a *subscriptionAges) update(endpoints []Endpoint) {
 		if e.Subscribe == nil {
 			continue
 		}
-		text := subscriptionText(store.Subscription(*e.Subscribe))
+		text := subscriptionText(*e.Subscribe)
 		if before, ok := a.known[e.Name]; ok && before.text == text {
 			known[e.Name] = before
 		} else {

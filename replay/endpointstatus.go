@@ -64,7 +64,7 @@ func (s *Service) Endpoints(ctx context.Context) ([]EndpointStatus, error) {
 				status.Backlog = b
 			}
 		}
-		status.Waiting = w.ofEndpoint(e, open(status.Backlog.Counts)+open(status.Replays))
+		status.Waiting = w.ofEndpoint(e, event.Open(status.Backlog.Counts), event.Open(status.Replays))
 		list = append(list, status)
 	}
 	return list, nil

@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -103,7 +104,7 @@ func observe(now func() observation) (stop func()) {
 
 func observeEndpoints(o metric.Observer, gauge metric.Int64ObservableGauge, targets []*target) {
 	for _, t := range targets {
-		now := t.Snapshot().State
+		now := t.Snapshot(time.Now()).State
 		for _, state := range []string{outbound.StateActive, outbound.StatePaused, outbound.StateBroken} {
 			value := int64(0)
 			if state == now {

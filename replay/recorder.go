@@ -57,29 +57,24 @@ type sink struct {
 
 // Store implements spool.Sink. Outcomes need no mark.
 func (s *sink) Store(ctx context.Context, batch spool.Batch) (mark uint64, err error) {
-	return 0, s.insert(ctx, batch)
-}
-
-func (s *sink) insert(ctx context.Context, batch spool.Batch) error {
 	deliveries, attempts, err := decode(batch.Records)
 	if err != nil {
-		return fmt.Errorf("%w: %w", spool.ErrRefused, err)
+		return 0, fmt.Errorf("%w: %w", spool.ErrRefused, err)
 	}
 	if batch.PossiblyStored(store.TokenLifetime) { // a delivery's row replaces itself; an attempt's does not
 		if attempts, err = s.store.MissingAttempts(ctx, attempts); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	err = s.store.RecordOutcomes(ctx, batch.Token(), deliveries, attempts)
-	if err == nil && batch.Repeated { // ClickHouse may know the token and lack the rows: see store.InsertEventsAgain
-		if attempts, err = s.store.MissingAttempts(ctx, attempts); err == nil {
-			err = s.store.RecordOutcomes(ctx, batch.Token()+store.AgainSuffix, deliveries, attempts)
-		}
+	record := s.store.RecordOutcomes
+	if batch.Repeated {
+		record = s.store.RecordOutcomesAgain
 	}
+	err = record(ctx, batch.Token(), deliveries, attempts)
 	if errors.Is(err, store.ErrRefused) {
-		return fmt.Errorf("%w: %w", spool.ErrRefused, err)
+		err = fmt.Errorf("%w: %w", spool.ErrRefused, err)
 	}
-	return err
+	return 0, err
 }
 
 // decode returns the last state of each delivery, and all attempts.

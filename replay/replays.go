@@ -141,7 +141,7 @@ func (rs *replays) write(ctx context.Context, r event.Replay) error {
 		r.PerSecond = 0
 	}
 	rs.written[r.ID] = writtenReplay{r, time.Now()}
-	return rs.store.SaveReplay(ctx, r)
+	return rs.store.SaveProgress(ctx, r)
 }
 
 // unfinished returns the running and paused replays as they were written.

@@ -57,6 +57,7 @@ type Runner struct {
 
 	mu      sync.Mutex // the metrics read workers
 	workers map[store.Queue]*worker
+	retries []store.RetryCommand // of the last hours, by time; only reconcile uses them
 	running sync.WaitGroup
 	ended   chan *worker
 }
@@ -347,8 +348,7 @@ func (r *Runner) workerEnded(w *worker) {
 
 // retryNow carries out new commands to try deliveries now.
 func (r *Runner) retryNow(ctx context.Context) error {
-	commands, err := r.store.RetryCommands(ctx, time.Now().Add(-retryMemory))
-	if err != nil {
+	if err := r.readRetries(ctx); err != nil {
 		return fmt.Errorf("read commands: %w", err)
 	}
 	for _, w := range r.workers {
@@ -356,7 +356,7 @@ func (r *Runner) retryNow(ctx context.Context) error {
 		if w.config.isReplay() {
 			target = w.config.queue.ReplayID.String()
 		}
-		for _, c := range commands {
+		for _, c := range r.retries {
 			if c.Target == target && c.Number > w.lastRetry {
 				w.lastRetry = c.Number
 				if time.Since(c.At) < leaseTime { // not one that an earlier worker has carried out
@@ -367,6 +367,29 @@ func (r *Runner) retryNow(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// readRetries reads new commands to try deliveries now, and forgets old ones. Commands that appear late have a time
+// within a minute of the last one.
+func (r *Runner) readRetries(ctx context.Context) error {
+	since := time.Now().Add(-retryMemory)
+	r.retries = slices.DeleteFunc(r.retries, func(c store.RetryCommand) bool { return c.At.Before(since) })
+	var known []store.RetryCommand
+	if len(r.retries) > 0 {
+		recent := r.retries[len(r.retries)-1].At.Add(-time.Minute)
+		if recent.After(since) {
+			since = recent
+		}
+		for _, c := range r.retries {
+			if !c.At.Before(since) {
+				known = append(known, c)
+			}
+		}
+	}
+	found, err := r.store.RetryCommands(ctx, since, known)
+	r.retries = append(r.retries, found...)
+	slices.SortStableFunc(r.retries, func(a, b store.RetryCommand) int { return a.At.Compare(b.At) })
+	return err
 }
 
 // retryMemory is how old a command to try deliveries now may be: a process that starts, or takes over, carries out

@@ -48,23 +48,42 @@ type Actor struct {
 	MayReachPrivate bool
 }
 
+// key returns an Idempotency-Key as it is stored: it belongs to its actor.
+func (a Actor) key(key string) string { return a.Name + "\x00" + key }
+
+// Audit adds an entry about the actor to the audit log, with detail as JSON.
+func (a Actor) Audit(ctx context.Context, db *store.Store, action, target string, detail any) error {
+	text, err := json.Marshal(detail)
+	if err != nil {
+		return fmt.Errorf("audit %s: %w", action, err)
+	}
+	entry := store.AuditEntry{At: time.Now(), Who: a.Name, Action: action, Target: target, Detail: string(text)}
+	if a.RemoteIP.IsValid() {
+		entry.RemoteIP = a.RemoteIP.String()
+	}
+	return db.Audit(ctx, entry)
+}
+
 // Request describes a replay to create.
 type Request struct {
-	Selection event.Selection `json:"selection"`
-	// To is a configured endpoint's name, or a URL.
-	To string `json:"to"`
+	Selection event.Selection `json:"selection" doc:"The events: those that match everything that is set. {} selects every accepted event."`
+	To        string          `json:"to" doc:"The target: the name of a configured endpoint, or a URL. A URL with a private address needs the role admin and replay.allow_private in the configuration; hooktape never sends to itself or to its ClickHouse."`
+	// Again is zero for none. See Service.Repeat.
+	Again uuid.UUID `json:"again,omitzero" doc:"A replay to repeat: its events are selected, and selection must be {}. If to is its endpoint, or empty, its headers are sent too, unless the request has others. The options are those of the request."`
 	event.ReplayOptions
+
+	retries *event.DeliverySelection  // of a retry: see event.Replay.Retries
+	parent  uuid.UUID                 // of a retry
+	except  []event.DeliverySelection // in a plan: what other retries to the endpoint send before
 }
 
 // Plan says what a request would do.
 type Plan struct {
 	store.Plan
-	Endpoint string `json:"endpoint"`
-	URL      string `json:"url"`
-	// Seconds is how long the replay takes at the request's rate; 0 if that is not limited.
-	Seconds float64 `json:"seconds"`
-	// Confirm has the reasons to ask a person first.
-	Confirm []Confirmation `json:"confirm,omitempty"`
+	Endpoint string         `json:"endpoint" doc:"The target: the name of a configured endpoint, or a URL with the values of its query masked."`
+	URL      string         `json:"url" doc:"The URL, with the values of its query masked."`
+	Seconds  float64        `json:"seconds" doc:"How long it takes at the requested rate; 0 without a rate."`
+	Confirm  []Confirmation `json:"confirm,omitempty" doc:"The reasons to ask a person before the replay is created; absent without any. Creating it does not check them."`
 }
 
 // Plan returns what a request would do, and does nothing.
@@ -73,8 +92,8 @@ func (s *Service) Plan(ctx context.Context, by Actor, want Request) (Plan, error
 	if err != nil {
 		return Plan{}, err
 	}
-	plan, err := s.store.PlanReplay(ctx, store.PlanRequest{Selection: want.Selection, Endpoint: e.Name, Mode: want.Mode,
-		IncludeRejected: want.IncludeRejected})
+	plan, err := s.store.PlanReplay(ctx, store.PlanRequest{Selection: want.Selection, Retries: want.retries,
+		Except: want.except, Endpoint: e.Name, Mode: want.Mode, IncludeRejected: want.IncludeRejected})
 	p := Plan{Plan: plan, Endpoint: e.Name, URL: e.StoredURL()}
 	if want.Rate > 0 {
 		p.Seconds = float64(plan.Count) / want.Rate
@@ -85,9 +104,6 @@ func (s *Service) Plan(ctx context.Context, by Actor, want Request) (Plan, error
 	return p, err
 }
 
-// maxFreeEvents is the largest number of events that a replay sends without confirmation.
-const maxFreeEvents = 1000
-
 // Confirmation is a reason to ask a person before a replay is created.
 type Confirmation struct {
 	Code string `json:"code" enum:"many,mode_all,repeat" doc:"many: more than 1,000 events. mode_all: it sends again what was delivered. repeat: the same selection was replayed to the same endpoint before."`
@@ -97,7 +113,7 @@ type Confirmation struct {
 // confirmations returns the reasons to ask a person before a planned replay is created.
 func (s *Service) confirmations(ctx context.Context, want Request, plan store.Plan, endpoint string) (
 	list []Confirmation, err error) {
-	if plan.Count > maxFreeEvents {
+	if plan.Count > MaxUnconfirmed {
 		list = append(list, Confirmation{"many", fmt.Sprintf("it sends %d events", plan.Count)})
 	}
 	if want.Mode == event.ModeAll {
@@ -107,7 +123,7 @@ func (s *Service) confirmations(ctx context.Context, want Request, plan store.Pl
 		}
 		list = append(list, Confirmation{"mode_all", text})
 	}
-	before, err := s.store.LastReplayOf(ctx, endpoint, want.Selection)
+	before, err := s.before(ctx, want, endpoint)
 	if err == nil && before.ID != uuid.Nil {
 		list = append(list, Confirmation{"repeat", fmt.Sprintf(
 			"the same selection was replayed to the same endpoint at %s (replay %s, %s)",
@@ -116,15 +132,21 @@ func (s *Service) confirmations(ctx context.Context, want Request, plan store.Pl
 	return list, err
 }
 
+// before returns the last replay of the same events to the same endpoint; the zero Replay if there is none.
+func (s *Service) before(ctx context.Context, want Request, endpoint string) (event.Replay, error) {
+	if want.Again != uuid.Nil {
+		if r, err := s.store.Replay(ctx, want.Again); err != nil || r.Endpoint == endpoint {
+			return r, err
+		}
+	}
+	return s.store.LastReplayOf(ctx, event.Replay{Endpoint: endpoint, Selection: want.Selection,
+		Retries: want.retries})
+}
+
 // Create freezes a request's selection and lets the replay run. A second call of the same actor with the same key
 // returns the replay of the first; without a key each call creates one. It returns ErrNothing if there is nothing to
 // send.
 func (s *Service) Create(ctx context.Context, by Actor, key string, want Request) (event.Replay, error) {
-	return s.create(ctx, by, key, want, uuid.Nil)
-}
-
-func (s *Service) create(ctx context.Context, by Actor, key string, want Request, parent uuid.UUID) (event.Replay,
-	error) {
 	e, err := s.check(ctx, by, &want)
 	if err != nil {
 		return event.Replay{}, err
@@ -132,7 +154,7 @@ func (s *Service) create(ctx context.Context, by Actor, key string, want Request
 	s.creating.Lock()
 	defer s.creating.Unlock()
 	if key != "" {
-		key = by.Name + "\x00" + key // a key belongs to its actor
+		key = by.key(key)
 		if r, err := s.store.ReplayByKey(ctx, key); !errors.Is(err, store.ErrNotFound) {
 			return r, err
 		}
@@ -140,8 +162,8 @@ func (s *Service) create(ctx context.Context, by Actor, key string, want Request
 	now := time.Now()
 	r := event.Replay{ID: uuid.Must(uuid.NewV7()), CreatedAt: now, UpdatedAt: now, CreatedBy: by.Name,
 		IdempotencyKey: key, State: event.ReplayRunning, Endpoint: e.Name, URL: e.replayURL(),
-		Selection: want.Selection,
-		Parent:    parent, PublicOnly: !by.MayReachPrivate, ReplayOptions: want.ReplayOptions}
+		Selection: want.Selection, Retries: want.retries, Parent: want.parent,
+		PublicOnly: !by.MayReachPrivate, ReplayOptions: want.ReplayOptions}
 	err = freeze(ctx, s.store, s.self, &r, func() error {
 		// Nothing is done without an entry in the audit log.
 		if err := s.audit(ctx, by, "replay.create", r.ID.String(), withoutSecrets(want, e)); err != nil {
@@ -162,6 +184,38 @@ func withoutSecrets(want Request, e Endpoint) Request {
 	}
 	want.Headers = headers
 	return want
+}
+
+// Repeat completes a request with what it repeats: the events of the replay Again, and its endpoint unless there is
+// another one. At the same endpoint it also has the replay's headers, unless there are others: only the database has
+// their values, and the secrets of a URL. The options are those of the request.
+func (s *Service) Repeat(ctx context.Context, want *Request) error {
+	if want.Again == uuid.Nil {
+		return nil
+	}
+	if len(want.Selection.Values()) > 0 {
+		return invalid("again and a selection exclude each other: again selects the events of a replay")
+	}
+	r, err := s.store.Replay(ctx, want.Again)
+	if err != nil {
+		return err
+	}
+	want.Selection, want.parent = r.Selection, r.Parent
+	if r.Retries != nil {
+		want.retries = &event.DeliverySelection{Endpoints: []string{r.Endpoint}, Replays: []string{r.ID.String()}}
+	}
+	if want.Selection.Until == nil || want.Selection.Until.After(r.CreatedAt) {
+		want.Selection.Until = &r.CreatedAt // the replay has no later events
+	}
+	if want.To == "" || TargetName(want.To) == TargetName(r.Endpoint) {
+		if want.To = r.Endpoint; isAdHoc(r.Endpoint) {
+			want.To = r.URL
+		}
+		if len(want.Headers) == 0 {
+			want.Headers = r.Headers
+		}
+	}
+	return nil
 }
 
 // check sets a request's defaults and returns its endpoint. Its error is an [*InvalidError] if the request is wrong.
@@ -311,15 +365,6 @@ func (s *Service) CheckEndpoints(ctx context.Context, names ...string) error {
 // utc formats a time for a sentence.
 func utc(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// audit adds an entry to the audit log, with detail as JSON.
 func (s *Service) audit(ctx context.Context, by Actor, action, target string, detail any) error {
-	text, err := json.Marshal(detail)
-	if err != nil {
-		return fmt.Errorf("audit %s: %w", action, err)
-	}
-	entry := store.AuditEntry{At: time.Now(), Who: by.Name, Action: action, Target: target, Detail: string(text)}
-	if by.RemoteIP.IsValid() {
-		entry.RemoteIP = by.RemoteIP.String()
-	}
-	return s.store.Audit(ctx, entry)
+	return by.Audit(ctx, s.store, action, target, detail)
 }

@@ -21,6 +21,7 @@ type waits struct {
 	steering  map[string]store.Steered
 	claims    []store.LeaseClaim
 	endpoints []Endpoint
+	retrying  map[uuid.UUID]store.OpenRetries // of replays; see load
 }
 
 func (s *Service) waits(ctx context.Context) (*waits, error) {
@@ -70,15 +71,19 @@ func (w *waits) endpoint(name string) *event.Waiting {
 		return why
 	}
 	shown := TargetName(name)
-	if s := w.steering[name]; s.Action == event.ActionPause {
-		return &event.Waiting{Code: event.WaitsEndpoint, Action: "resume", Since: &s.At,
-			Text: fmt.Sprintf("%s was paused at %s: %s", shown, utc(s.At), s.Why)}
+	if why := w.paused(name); why != nil {
+		return why
 	}
 	state := w.states[name]
+	last := lastFailure(state.Reason, state.Answer)
+	if state.State == outbound.StateActive && state.NextProbe.After(w.now) {
+		return &event.Waiting{Code: event.WaitsRetryAfter, Action: "retry_now", Answer: last, Until: &state.NextProbe,
+			Text: fmt.Sprintf("%s asked to wait until %s (Retry-After; the last answer: %s)", shown,
+				utc(state.NextProbe), last)}
+	}
 	if state.State != outbound.StateBroken {
 		return nil
 	}
-	last := lastFailure(state.Reason, state.Answer)
 	text := fmt.Sprintf("%s is failing", shown)
 	if !state.FailingSince.IsZero() {
 		text += " since " + utc(state.FailingSince)
@@ -89,6 +94,11 @@ func (w *waits) endpoint(name string) *event.Waiting {
 	}
 	return &event.Waiting{Code: event.WaitsFailing, Text: text, Action: "retry_now", Answer: last,
 		Since: unlessZero(state.FailingSince), Until: unlessZero(state.NextProbe)}
+}
+
+// endsBefore reports whether an endpoint only asked to wait until a time before another one.
+func endsBefore(why *event.Waiting, at time.Time) bool {
+	return why.Code == event.WaitsRetryAfter && why.Until.Before(at)
 }
 
 // lastFailure joins an error and the first line of the answer.
@@ -109,11 +119,65 @@ func unlessZero(t time.Time) *time.Time {
 	return &t
 }
 
-// ofEndpoint returns why the open deliveries to an endpoint wait; nil if there are none, or they do not.
-func (w *waits) ofEndpoint(e Endpoint, open uint64) *event.Waiting {
-	why := w.endpoint(e.Name)
-	if why == nil || open == 0 && (why.Code == event.WaitsForProcess || why.Code == event.WaitsForTakeover) {
+// unwanted returns why live deliveries to an endpoint are not sent, whatever the endpoint does; nil if they are.
+func (w *waits) unwanted(name string) *event.Waiting {
+	i := slices.IndexFunc(w.endpoints, func(e Endpoint) bool { return e.Name == name })
+	switch {
+	case i < 0:
+		return &event.Waiting{Code: event.WaitsRemoved,
+			Text: name + " is not in the configuration; live deliveries to it wait until it is there again"}
+	case w.endpoints[i].Subscribe == nil:
+		return &event.Waiting{Code: event.WaitsUnwanted, Text: name + " has no subscribe in the configuration, so its " +
+			"live deliveries wait; a replay with mode all sends their events"}
+	}
+	return nil
+}
+
+// stopped returns why nothing of a queue is sent until a person changes that, or nil.
+func (w *waits) stopped(ctx context.Context, q store.Queue) (*event.Waiting, error) {
+	if q.ReplayID == uuid.Nil {
+		if why := w.unwanted(q.Endpoint); why != nil {
+			return why, nil
+		}
+	} else {
+		r, err := w.store.Replay(ctx, q.ReplayID)
+		switch {
+		case err != nil:
+			return nil, err
+		case r.State == event.ReplayPaused:
+			return replayPaused(r), nil
+		}
+	}
+	return w.paused(q.Endpoint), nil
+}
+
+// paused returns by whom and why an endpoint is paused, or nil.
+func (w *waits) paused(name string) *event.Waiting {
+	s := w.steering[name]
+	if s.Action != event.ActionPause {
 		return nil
+	}
+	return &event.Waiting{Code: event.WaitsEndpoint, Action: "resume", Since: &s.At,
+		Text: fmt.Sprintf("%s was paused at %s: %s", TargetName(name), utc(s.At), s.Why)}
+}
+
+func replayPaused(r event.Replay) *event.Waiting {
+	text := "the replay is paused"
+	if r.Reason != "" {
+		text += ": " + r.Reason
+	}
+	return &event.Waiting{Code: event.WaitsReplay, Text: text, Action: "resume"}
+}
+
+// ofEndpoint returns why the open deliveries to an endpoint, live and of replays, wait; nil if there are none, or they
+// do not.
+func (w *waits) ofEndpoint(e Endpoint, live, replays uint64) *event.Waiting {
+	why := w.endpoint(e.Name)
+	switch {
+	case why != nil && live+replays == 0 && (why.Code == event.WaitsForProcess || why.Code == event.WaitsForTakeover):
+		return nil
+	case why == nil && live > 0:
+		return w.unwanted(e.Name)
 	}
 	return why
 }
@@ -127,19 +191,14 @@ func (w *waits) ofReplay(r event.Replay) *event.Waiting {
 		return why
 	}
 	if r.State == event.ReplayPaused {
-		text := "the replay is paused"
-		if r.Reason != "" {
-			text += ": " + r.Reason
-		}
-		return &event.Waiting{Code: event.WaitsReplay, Text: text, Action: "resume"}
+		return replayPaused(r)
 	}
-	if why := w.endpoint(r.Endpoint); why != nil {
+	why, retries := w.endpoint(r.Endpoint), w.ofRetries(r)
+	switch {
+	case why != nil && (retries == nil || !endsBefore(why, *retries.Until)):
 		return why
-	}
-	counts := shownCounts(r)
-	if open := open(counts); open > 0 && open == counts[event.Retrying] {
-		return &event.Waiting{Code: event.WaitsForRetry, Action: "retry_now",
-			Text: fmt.Sprintf("all %d open deliveries wait for their next attempt", open)}
+	case retries != nil:
+		return retries
 	}
 	if r.Pace > 0 {
 		return &event.Waiting{Code: event.WaitsForPace,
@@ -147,6 +206,41 @@ func (w *waits) ofReplay(r event.Replay) *event.Waiting {
 	}
 	if r.Rate > 0 {
 		return rateLimit(r.Rate)
+	}
+	return nil
+}
+
+// ofRetries returns that all open deliveries of a replay wait for retries, their own or those of earlier deliveries to
+// the same subscriber; nil if they do not.
+func (w *waits) ofRetries(r event.Replay) *event.Waiting {
+	open := w.retrying[r.ID]
+	if open.Retrying == 0 || open.Free > 0 || r.Order != event.OrderSubscriber && open.Others > 0 ||
+		!open.Next.After(w.now) {
+		return nil
+	}
+	text := fmt.Sprintf("all %d open deliveries wait for their next attempt, the first at %s", open.Retrying,
+		utc(open.Next))
+	if open.Others > 0 {
+		text = fmt.Sprintf("%d open deliveries wait for earlier ones of the same subscribers (order: subscriber), which "+
+			"wait for their next attempt: %d of them, the first at %s", open.Others, open.Retrying, utc(open.Next))
+	}
+	return &event.Waiting{Code: event.WaitsForRetry, Action: "retry_now", Until: &open.Next, Text: text}
+}
+
+// load reads the retries of replays that may wait for nothing else.
+func (w *waits) load(ctx context.Context, replays []event.Replay) error {
+	w.retrying = map[uuid.UUID]store.OpenRetries{}
+	for _, r := range replays {
+		counts := shownCounts(r)
+		if r.State != event.ReplayRunning || counts[event.Retrying] == 0 ||
+			r.Order != event.OrderSubscriber && event.Open(counts) > counts[event.Retrying] {
+			continue
+		}
+		found, err := w.store.OpenRetries(ctx, store.Queue{ReplayID: r.ID, Endpoint: r.Endpoint})
+		if err != nil {
+			return err
+		}
+		w.retrying[r.ID] = found
 	}
 	return nil
 }
@@ -163,16 +257,6 @@ func shownCounts(r event.Replay) map[event.DeliveryState]uint64 {
 	return r.Counts
 }
 
-// open returns the number of deliveries that are not final.
-func open(counts map[event.DeliveryState]uint64) (n uint64) {
-	for state, count := range counts {
-		if !state.Final() {
-			n += count
-		}
-	}
-	return n
-}
-
 // WaitingReplays sets why each replay waits.
 func (s *Service) WaitingReplays(ctx context.Context, replays []event.Replay) error {
 	if !slices.ContainsFunc(replays, func(r event.Replay) bool { return !r.State.Final() }) {
@@ -180,6 +264,9 @@ func (s *Service) WaitingReplays(ctx context.Context, replays []event.Replay) er
 	}
 	w, err := s.waits(ctx)
 	if err != nil {
+		return err
+	}
+	if err := w.load(ctx, replays); err != nil {
 		return err
 	}
 	for i := range replays {
@@ -226,7 +313,9 @@ func (w *waits) queue(ctx context.Context, key store.Queue, deliveries []event.D
 	q := &waitingQueue{}
 	order := event.OrderNone
 	if key.ReplayID == uuid.Nil {
-		q.why = w.endpoint(key.Endpoint)
+		if q.why = w.unwanted(key.Endpoint); q.why == nil {
+			q.why = w.endpoint(key.Endpoint)
+		}
 		for _, e := range w.endpoints {
 			if e.Name == key.Endpoint {
 				if order = e.Order; e.Rate > 0 {
@@ -252,13 +341,17 @@ func (w *waits) queue(ctx context.Context, key store.Queue, deliveries []event.D
 		return q, nil
 	}
 	var subscribers []string
+	var last time.Time
 	for _, d := range deliveries {
 		if d.ReplayID == key.ReplayID && d.Endpoint == key.Endpoint && !d.State.Final() {
 			subscribers = append(subscribers, d.Subscriber)
+			if at := d.Position(); at.After(last) {
+				last = at
+			}
 		}
 	}
 	var err error
-	q.earlier, err = w.store.EarlierDeliveries(ctx, key, subscribers)
+	q.earlier, err = w.store.EarlierDeliveries(ctx, key, subscribers, last)
 	return q, err
 }
 
@@ -268,7 +361,7 @@ func (q *waitingQueue) waiting(d *event.Delivery, now time.Time) *event.Waiting 
 	switch {
 	case d.State == event.Delivering && now.Sub(d.UpdatedAt) < time.Minute:
 		return &event.Waiting{Code: event.WaitsInQueue, Text: "its request is under way", Since: &d.UpdatedAt}
-	case q.why != nil:
+	case q.why != nil && !(d.State == event.Retrying && endsBefore(q.why, d.NextAt)):
 		return q.why
 	case d.State == event.Retrying && d.NextAt.After(now):
 		last := lastFailure(d.Error, d.Answer)

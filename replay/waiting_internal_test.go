@@ -21,7 +21,11 @@ func TestWaitingSentences(t *testing.T) {
 	failing := event.EndpointState{State: outbound.StateBroken, Reason: "answered 503", Answer: "busy", Failures: 10,
 		FailingSince: now.Add(-time.Hour), NextProbe: now.Add(time.Minute)}
 	w := &waits{now: now, claims: []store.LeaseClaim{alive},
-		states: map[string]event.EndpointState{"crm": failing, adHoc: failing, "paused": failing},
+		states: map[string]event.EndpointState{"crm": failing, adHoc: failing, "paused": failing,
+			"busy": {State: outbound.StateActive, Reason: "answered 429", NextProbe: now.Add(time.Hour)},
+			"free": {State: outbound.StateActive, Reason: "answered 429", NextProbe: now.Add(-time.Hour)}},
+		endpoints: []Endpoint{{Endpoint: outbound.Endpoint{Name: "crm"}, Subscribe: &Subscription{}},
+			{Endpoint: outbound.Endpoint{Name: "sheet"}}},
 		steering: map[string]store.Steered{"paused": {Action: event.ActionPause, Why: "it moves (by anna)",
 			At: now.Add(-time.Hour)}}}
 	check := func(what string, got *event.Waiting, code event.WaitingCode, action string, parts ...string) {
@@ -49,6 +53,15 @@ func TestWaitingSentences(t *testing.T) {
 	check("a paused endpoint", w.endpoint("paused"), event.WaitsEndpoint, "resume", "at 2026-03-01 11:00:00 UTC",
 		"it moves (by anna)")
 	check("an active endpoint", w.endpoint("sheet"), "", "")
+	check("an endpoint that asked to wait", w.endpoint("busy"), event.WaitsRetryAfter, "retry_now",
+		"busy asked to wait until 2026-03-01 13:00:00 UTC (Retry-After; the last answer: answered 429)")
+	check("one that asked before", w.endpoint("free"), "", "")
+	check("live delivery to a removed endpoint", w.unwanted("old"), event.WaitsRemoved, "", "old is not in the conf")
+	check("live delivery without a subscription", w.unwanted("sheet"), event.WaitsUnwanted, "", "sheet has no subscribe",
+		"mode all")
+	check("live delivery", w.unwanted("crm"), "", "")
+	check("an endpoint with stranded deliveries", w.ofEndpoint(w.endpoints[1], 3, 0), event.WaitsUnwanted, "")
+	check("one with those of a replay only", w.ofEndpoint(w.endpoints[1], 0, 3), "", "")
 
 	r := event.Replay{State: event.ReplayRunning, Endpoint: "sheet", Total: 3}
 	check("a running replay", w.ofReplay(r), "", "")
@@ -56,8 +69,19 @@ func TestWaitingSentences(t *testing.T) {
 	check("a limited replay", w.ofReplay(r), event.WaitsForRate, "", "2.5 requests a second")
 	r.Pace = 10
 	check("a paced replay", w.ofReplay(r), event.WaitsForPace, "", "divided by 10")
-	r.Counts = map[event.DeliveryState]uint64{event.Retrying: 2, event.Failed: 1}
-	check("a replay of retries", w.ofReplay(r), event.WaitsForRetry, "retry_now", "all 2 open deliveries")
+	retries := func(o store.OpenRetries) { w.retrying = map[uuid.UUID]store.OpenRetries{r.ID: o} }
+	retries(store.OpenRetries{Retrying: 2, Next: now.Add(time.Hour)})
+	check("a replay of retries", w.ofReplay(r), event.WaitsForRetry, "retry_now", "all 2 open deliveries",
+		"the first at 2026-03-01 13:00:00 UTC")
+	retries(store.OpenRetries{Retrying: 2, Next: now.Add(-time.Second)})
+	check("a replay of due retries", w.ofReplay(r), event.WaitsForPace, "")
+	retries(store.OpenRetries{Retrying: 1, Next: now.Add(time.Hour), Others: 11})
+	check("a replay without order", w.ofReplay(r), event.WaitsForPace, "")
+	r.Order = event.OrderSubscriber
+	check("a replay behind a retry", w.ofReplay(r), event.WaitsForRetry, "retry_now", "11 open deliveries wait for earlier",
+		"1 of them, the first at 2026-03-01 13:00:00 UTC")
+	retries(store.OpenRetries{Retrying: 1, Next: now.Add(time.Hour), Others: 11, Free: 1})
+	check("a replay with other subscribers", w.ofReplay(r), event.WaitsForPace, "")
 	r.Endpoint = adHoc
 	check("a replay to a failing URL", w.ofReplay(r), event.WaitsFailing, "retry_now", why...)
 	r.State, r.Reason = event.ReplayPaused, "lunch (by oleg)"
@@ -84,6 +108,16 @@ func TestWaitingSentences(t *testing.T) {
 	check("any at a failing endpoint", q.waiting(d(one, event.Retrying, now.Add(time.Hour)), now), event.WaitsFailing,
 		"retry_now")
 
+	q.why = w.endpoint("busy")
+	check("a retry before the endpoint's Retry-After", q.waiting(d(one, event.Retrying, now.Add(time.Minute)), now),
+		event.WaitsRetryAfter, "retry_now")
+	check("a retry after it", q.waiting(d(one, event.Retrying, now.Add(24*time.Hour)), now), event.WaitsForRetry,
+		"retry_now", "2026-03-02 12:00:00 UTC")
+	r = event.Replay{State: event.ReplayRunning, Endpoint: "busy"}
+	check("a replay at an endpoint that asked to wait", w.ofReplay(r), event.WaitsRetryAfter, "retry_now")
+	retries(store.OpenRetries{Retrying: 2, Next: now.Add(24 * time.Hour)})
+	check("a replay of later retries", w.ofReplay(r), event.WaitsForRetry, "retry_now", "2026-03-02 12:00:00 UTC")
+
 	w.claims = []store.LeaseClaim{silent, alive}
 	check("a silent process", w.endpoint("crm"), event.WaitsForTakeover, "", "two, process 2",
 		"one, process 1 takes over")
@@ -91,5 +125,5 @@ func TestWaitingSentences(t *testing.T) {
 	check("a dead process", w.endpoint("crm"), event.WaitsForProcess, "", "was seen at 2026-03-01 11:59:00 UTC")
 	w.claims = nil
 	check("no process", w.endpoint("crm"), event.WaitsForProcess, "", "hooktape serve")
-	check("an endpoint without deliveries", w.ofEndpoint(Endpoint{}, 0), "", "")
+	check("an endpoint without deliveries", w.ofEndpoint(Endpoint{}, 0, 0), "", "")
 }

@@ -30,11 +30,15 @@ type backend interface {
 	Watch(ctx context.Context, id uuid.UUID, each func(p api.Progress, lost error) error) error
 	Diff(ctx context.Context, id uuid.UUID, against string, limit int) (api.Diff, error)
 
+	SavedViews(ctx context.Context) ([]api.SavedView, error)
+	SaveView(ctx context.Context, name, query string) error
+	DeleteView(ctx context.Context, name string) error
+
 	Endpoints(ctx context.Context) ([]api.Endpoint, error)
 	SteerEndpoint(ctx context.Context, name string, action event.Action, reason string) error
 	Deliveries(ctx context.Context, sel event.DeliverySelection, limit int, cursor string) (api.DeliveryPage, error)
 	Delivery(ctx context.Context, id event.DeliveryID) (api.Delivery, error)
-	FailureGroups(ctx context.Context, sel event.DeliverySelection, limit int) ([]api.FailureGroup, error)
+	FailureGroups(ctx context.Context, sel event.DeliverySelection, limit int) (api.FailureGroupList, error)
 	RetryDeliveries(ctx context.Context, key string, want api.DeliveryRetry) (api.Retried, error)
 }
 
@@ -57,7 +61,9 @@ func (e *env) withBackend(command func(backend) error) error {
 		return err
 	}
 	defer db.Close()
-	return command(api.NewDirect(db, service(db, cfg), replay.Actor{Name: whoami(), MayReachPrivate: true}))
+	direct := api.NewDirect(db, service(db, cfg), replay.Actor{Name: whoami(), MayReachPrivate: true})
+	direct.SetHost(api.Host{Source: cfg.IngestSources().Named})
+	return command(direct)
 }
 
 func service(db *store.Store, cfg *config.Config) *replay.Service {

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
-	"hooktape/replay"
 	"hooktape/web/api"
 )
 
@@ -47,7 +47,7 @@ Everything that one person's events led to, for a spreadsheet:
 
 // Run lists deliveries.
 func (c deliveriesListCmd) Run(e *env) error {
-	sel, err := c.selection(time.Now())
+	sel, err := c.selection(e, time.Now())
 	if err != nil {
 		return err
 	}
@@ -63,27 +63,21 @@ func listDeliveries(e *env, sel event.DeliverySelection, limit int, format strin
 		w := bufio.NewWriter(e.stdout)
 		out := deliveryWriter(w, format)
 		var all []api.Delivery
-		n, cursor := 0, ""
-		for {
-			size := pageSize
-			if limit > 0 {
-				size = min(limit-n, pageSize)
-			}
+		n := 0
+		more, err := readPages(limit, func(size int, cursor string) (int, string, error) {
 			page, err := b.Deliveries(e.ctx, sel, size, cursor)
-			if err != nil {
-				return err
-			}
 			n += len(page.Deliveries)
 			if out == nil {
 				all = append(all, page.Deliveries...)
-			} else if err := writeAll(out, page.Deliveries); err != nil {
-				return err
+			} else if err == nil {
+				err = writeAll(out, page.Deliveries)
 			}
-			if cursor = page.Next; cursor == "" || limit > 0 && n >= limit {
-				break
-			}
+			return len(page.Deliveries), page.Next, err
+		})
+		if err != nil {
+			return err
 		}
-		if cursor != "" {
+		if more {
 			defer fmt.Fprintf(e.stderr, "there are more than these %d; --limit 0 shows all\n", n)
 		}
 		switch {
@@ -198,9 +192,10 @@ What is wrong today?
 
   hooktape deliveries groups --since 24h
 
-Send exactly one of these groups again:
+RESOLVED counts those whose events were delivered later, live or by a replay. The last line of the output is the command
+that sends one of these groups again, with the same filters:
 
-  hooktape deliveries retry --group 0f3a9c51d2e4b687`
+  hooktape deliveries retry --group 0f3a9c51d2e4b687 --from 2026-01-31T12:00:00Z`
 }
 
 // Run lists failure groups.
@@ -208,39 +203,46 @@ func (c deliveriesGroupsCmd) Run(e *env) error {
 	if c.Limit < 1 || c.Limit > 1000 {
 		return errors.New("--limit must lie between 1 and 1000")
 	}
-	sel, err := c.selection(time.Now())
+	sel, err := c.selection(e, time.Now())
 	if err != nil {
 		return err
 	}
 	return e.withBackend(func(b backend) error {
-		groups, err := b.FailureGroups(e.ctx, sel, c.Limit)
+		list, err := b.FailureGroups(e.ctx, sel, c.Limit)
 		if err != nil {
 			return err
 		}
 		if c.JSON {
-			return printJSON(e.stdout, groups)
+			return printJSON(e.stdout, list.Groups)
 		}
-		if len(groups) == 0 {
+		if len(list.Groups) == 0 {
 			fmt.Fprintln(e.stderr, "no failures match")
 			return nil
 		}
-		t := newTable(e.stdout, "ENDPOINT", "STATUS", "ANSWER", "COUNT", "FAILED", "RETRYING", "SUBSCRIBERS",
-			"FIRST SEEN", "LAST SEEN", "GROUP")
-		for _, g := range groups {
+		t := newTable(e.stdout, "ENDPOINT", "STATUS", "ANSWER", "COUNT", "FAILED", "RETRYING", "RESOLVED",
+			"SUBSCRIBERS", "FIRST SEEN", "LAST SEEN", "GROUP")
+		for _, g := range list.Groups {
 			status := string(g.Outcome)
 			if g.StatusCode != 0 {
 				status = statusText(g.StatusCode)
 			}
 			t.row(g.Endpoint, orDash(status), orDash(head(g.Line, 80)), fmt.Sprint(g.Count),
-				fmt.Sprint(g.States[event.Failed]), fmt.Sprint(g.States[event.Retrying]), fmt.Sprint(g.Subscribers),
-				local(g.FirstSeen), local(g.LastSeen), g.Key)
+				fmt.Sprint(g.States[event.Failed]), fmt.Sprint(g.States[event.Retrying]), fmt.Sprint(g.Resolved),
+				fmt.Sprint(g.Subscribers), local(g.FirstSeen), local(g.LastSeen), g.Key)
 		}
-		return t.end()
+		if err := t.end(); err != nil {
+			return err
+		}
+		sel.Groups = []string{list.Groups[0].Key}
+		fmt.Fprintf(e.stderr, "to send one of them again: hooktape deliveries retry %s\n",
+			safe(strings.Join(flagsOf(event.DeliveryFilters, sel), " ")))
+		return nil
 	})
 }
 
 type deliveriesRetryCmd struct {
 	IDs []string `arg:"" optional:"" name:"id" help:"Ids of deliveries, or unique beginnings of them."`
+	last
 	deliveryFlags
 	retryFlags
 }
@@ -265,11 +267,14 @@ again.
 
 // Run retries deliveries.
 func (c deliveriesRetryCmd) Run(e *env) error {
-	sel, err := c.selection(time.Now())
+	sel, err := c.selection(e, time.Now())
 	if err != nil {
 		return err
 	}
 	return e.withBackend(func(b backend) error {
+		if c.Last {
+			c.IDs = append(c.IDs, lastID)
+		}
 		for _, text := range c.IDs {
 			id, err := deliveryOf(e, b, text, false)
 			if err != nil {
@@ -289,12 +294,7 @@ func (c retryFlags) retry(e *env, b backend, sel event.DeliverySelection) error 
 	}
 	result := plan
 	if !c.DryRun {
-		var reasons []replay.Confirmation
-		if plan.Sent+plan.Asked > 1000 {
-			reasons = append(reasons, replay.Confirmation{Code: "many",
-				Text: "this sends " + plural(plan.Sent+plan.Asked, "event")})
-		}
-		if err := c.confirm(e, reasons); err != nil {
+		if err := c.confirm(e, plan.Confirm()); err != nil {
 			return err
 		}
 		if result, err = b.RetryDeliveries(e.ctx, uuid.NewString(), api.DeliveryRetry{Selection: sel}); err != nil {
@@ -321,7 +321,17 @@ func printRetried(w io.Writer, r api.Retried, dry bool) {
 	line(r.Asked, would+"tried now")
 	line(r.Waiting, "that are open and sent in their turn")
 	line(r.Delivered, "that are delivered, and not sent again")
-	line(r.Failed-r.Sent, "that have failed, and were sent again since or have no body any more")
+	var refused uint64
+	for _, one := range r.Refused {
+		refused += one.Count
+	}
+	if left := r.Sent + refused; r.Failed > left {
+		line(r.Failed-left, "that have failed, and were sent again since or have no body any more")
+	}
+	for _, one := range r.Refused {
+		fmt.Fprintf(w, "deliveries to %s that cannot be sent now: %d (%s)\n", safe(one.Endpoint), one.Count,
+			safe(one.Why))
+	}
 	for _, one := range r.Replays {
 		from := "live delivery"
 		if one.Parent != uuid.Nil {
@@ -334,7 +344,7 @@ func printRetried(w io.Writer, r api.Retried, dry bool) {
 		fmt.Fprintf(w, "%s that failed in %s %ssent to %s again%s\n", plural(one.Events, "event"), from, would,
 			safe(one.Endpoint), id)
 	}
-	if r.Asked+r.Waiting+r.Delivered+r.Failed == 0 {
+	if r.Asked+r.Waiting+r.Delivered+r.Failed+refused == 0 {
 		fmt.Fprintln(w, "no deliveries match")
 	}
 	if len(r.Replays) > 0 && !dry {

@@ -50,20 +50,10 @@ func printEndpoints(e *env, list []api.Endpoint) error {
 		if p.Waiting != nil {
 			reason = p.Waiting.Text
 		}
-		t.row(p.Name, p.State, live, fmt.Sprint(open(p.Backlog)), oldest, fmt.Sprint(p.Backlog[event.Failed]),
-			fmt.Sprint(open(p.Replays)), p.URL, orDash(reason))
+		t.row(p.Name, p.State, live, fmt.Sprint(event.Open(p.Backlog)), oldest, fmt.Sprint(p.Backlog[event.Failed]),
+			fmt.Sprint(event.Open(p.Replays)), p.URL, orDash(reason))
 	}
 	return t.end()
-}
-
-// open returns the number of deliveries that are not final.
-func open(counts map[event.DeliveryState]uint64) (n uint64) {
-	for state, count := range counts {
-		if !state.Final() {
-			n += count
-		}
-	}
-	return n
 }
 
 type (

@@ -44,31 +44,26 @@ func (eventsListCmd) Help() string {
   hooktape events list --verdict bad_token --verdict unknown_source`
 }
 
-// pageSize is the largest number of events in one request.
-const pageSize = 1000
-
 // Run lists events.
 func (c eventsListCmd) Run(e *env) error {
 	if c.Limit < 1 {
 		return errors.New("--limit must be at least 1")
 	}
-	sel, err := c.selection(time.Now())
+	sel, err := c.selection(e, time.Now())
 	if err != nil {
 		return err
 	}
 	return e.withBackend(func(b backend) error {
-		events, cursor := []api.Event{}, ""
-		for len(events) < c.Limit {
-			page, err := b.Events(e.ctx, sel, min(c.Limit-len(events), pageSize), cursor)
-			if err != nil {
-				return err
-			}
+		events := []api.Event{}
+		more, err := readPages(c.Limit, func(size int, cursor string) (int, string, error) {
+			page, err := b.Events(e.ctx, sel, size, cursor)
 			events = append(events, page.Events...)
-			if cursor = page.Next; cursor == "" {
-				break
-			}
+			return len(page.Events), page.Next, err
+		})
+		if err != nil {
+			return err
 		}
-		if cursor != "" {
+		if more {
 			defer fmt.Fprintf(e.stderr,
 				"there are more than these %d; --limit shows more, `hooktape events export` all\n", c.Limit)
 		}
@@ -121,6 +116,9 @@ func flaws(ev api.Event) string {
 	var list []string
 	if ev.Fallback != "" {
 		list = append(list, "fallback ("+string(ev.Fallback)+")")
+	}
+	if ev.BrokenOff {
+		list = append(list, "answer broke off")
 	}
 	if len(ev.MissingKeys) > 0 {
 		list = append(list, "no "+strings.Join(ev.MissingKeys, ", "))

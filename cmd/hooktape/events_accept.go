@@ -7,7 +7,7 @@ import (
 )
 
 type eventsAcceptCmd struct {
-	IDs  []string `arg:"" name:"id" help:"The ids of the events."`
+	IDs  []string `arg:"" name:"id" help:"The ids of the events, or unique beginnings of them; last is the newest rejected one."`
 	JSON bool     `name:"json" help:"Print JSON."`
 }
 
@@ -30,15 +30,15 @@ To send a rejected request without counting it, see hooktape replay create --inc
 
 // Run accepts events.
 func (c eventsAcceptCmd) Run(e *env) error {
-	ids := make([]uuid.UUID, len(c.IDs))
-	for i, text := range c.IDs {
-		id, err := uuid.Parse(text)
-		if err != nil {
-			return fmt.Errorf("%q is no event id; `hooktape events list --rejected` shows ids", text)
-		}
-		ids[i] = id
-	}
 	return e.withBackend(func(b backend) error {
+		ids := make([]uuid.UUID, len(c.IDs))
+		for i, text := range c.IDs {
+			id, err := rejectedOf(e, b, text, false)
+			if err != nil {
+				return err
+			}
+			ids[i] = id
+		}
 		done, err := b.Accept(e.ctx, ids)
 		if err != nil {
 			return err

@@ -56,7 +56,7 @@ func (c eventsExportCmd) Run(e *env) (err error) {
 	if err != nil {
 		return err
 	}
-	sel, err := c.selection(time.Now())
+	sel, err := c.selection(e, time.Now())
 	if err != nil {
 		return err
 	}

@@ -54,6 +54,8 @@ func TestFilters(t *testing.T) {
 	}, []event.Attempt{{ID: event.ForwardID(wanted.ID, "v2"), EventID: wanted.ID, Endpoint: "v2", Number: 1,
 		StartedAt: wanted.ReceivedAt, Kind: event.AttemptForward, Outcome: event.OutcomeTimeout,
 		Fallback: event.FallbackDeadline, MissingKeys: []string{"price", "paid"}},
+		{ID: event.ForwardID(wanted.ID, "v3"), EventID: wanted.ID, Endpoint: "v3", Number: 1,
+			StartedAt: wanted.ReceivedAt, Kind: event.AttemptForward, Outcome: event.OutcomeBroken, StatusCode: 200},
 		{ID: event.ForwardID(other.ID, "v2"), EventID: other.ID, Endpoint: "v2", Number: 1, StartedAt: other.ReceivedAt,
 			Kind: event.AttemptForward, Outcome: event.OutcomeDelivered},
 	}); err != nil {
@@ -64,7 +66,8 @@ func TestFilters(t *testing.T) {
 		"kind": "flow", "verdict": "accepted", "channel": "anna", "subscriber": "anna", "utm_source": "ANNA",
 		"utm_medium": "anna", "utm_campaign": "anna", "utm_content": "anna", "utm_term": "anna", "field": "who=anna",
 		"text": "anna", "undelivered_to": "v2", "failed_at": "crm", "fallback": "any", "missing_key": "price",
-		"rejected": "true", "failed": "true", "where": "name = 'anna'", "id": wanted.ID.String()}
+		"broken_off": "true",
+		"rejected":   "true", "failed": "true", "where": "name = 'anna'", "id": wanted.ID.String()}
 
 	jar, err := cookiejar.New(nil)
 	if err != nil {

@@ -3,7 +3,9 @@ package main
 import (
 	"encoding/hex"
 	"fmt"
+	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,153 +30,182 @@ const mostCandidates = 10
 
 var idBeginning = regexp.MustCompile(`^[0-9a-f-]{8,45}$`)
 
-// choose returns the only id with a beginning. kind is what the ids are of, and list the command that shows them.
-func choose(kind, list, beginning string, ids []string) (string, error) {
-	var found []string
-	for _, id := range ids {
-		if strings.HasPrefix(id, beginning) {
-			found = append(found, id)
-		}
-	}
+// idOf returns the id that a person means: a whole one, the only one with a beginning, or the newest. kind is what the
+// ids are of, and list the command that shows them. find returns the ids that may have a beginning, the newest first; of
+// the empty beginning the newest suffices.
+func idOf[ID any](kind, list, given string, newest bool, parse func(string) (ID, error),
+	find func(beginning string) ([]string, error)) (none ID, err error) {
+	given = strings.ToLower(given)
+	both := newest && given != ""
+	newest = newest || given == lastID
 	switch {
-	case len(found) == 0:
-		return "", fmt.Errorf("no %s has an id that begins with %q; `%s` shows ids", kind, beginning, list)
-	case len(found) == 1:
-		return found[0], nil
+	case both:
+		return none, fmt.Errorf("give an id or --last, not both")
+	case newest:
+		given = ""
+	case given == "":
+		return none, fmt.Errorf("give the %s's id, or --last; `%s` shows ids", kind, list)
+	case !idBeginning.MatchString(given):
+		return none, fmt.Errorf("%q is no %s id, and no beginning of one (at least %d characters); `%s` shows ids",
+			given, kind, shortest, list)
 	}
-	text := strings.Join(found[:min(len(found), mostCandidates)], "\n  ")
-	if more := len(found) - mostCandidates; more > 0 {
+	if whole, err := parse(given); err == nil {
+		return whole, nil
+	}
+	ids, err := find(given)
+	if err != nil {
+		return none, err
+	}
+	ids = slices.DeleteFunc(ids, func(id string) bool { return !strings.HasPrefix(id, given) })
+	switch {
+	case len(ids) == 0 && newest:
+		return none, fmt.Errorf("there is no %s yet", kind)
+	case len(ids) == 0:
+		return none, fmt.Errorf("no %s has an id that begins with %q; `%s` shows ids", kind, given, list)
+	case len(ids) == 1 || newest:
+		return parse(ids[0])
+	}
+	text := strings.Join(ids[:min(len(ids), mostCandidates)], "\n  ")
+	if more := len(ids) - mostCandidates; more > 0 {
 		text += fmt.Sprintf("\n  and %d more", more)
 	}
-	return "", fmt.Errorf("more than one %s has an id that begins with %q:\n  %s", kind, beginning, text)
-}
-
-// reference checks an id, or the beginning of one, that a person gave for a kind of thing.
-func reference(kind, list, id string, newest bool) (string, error) {
-	id = strings.ToLower(id)
-	switch {
-	case newest && id != "":
-		return "", fmt.Errorf("give an id or --last, not both")
-	case newest, id == lastID:
-		return lastID, nil
-	case id == "":
-		return "", fmt.Errorf("give the %s's id, or --last; `%s` shows ids", kind, list)
-	case !idBeginning.MatchString(id):
-		return "", fmt.Errorf("%q is no %s id, and no beginning of one (at least %d characters); `%s` shows ids", id,
-			kind, shortest, list)
-	}
-	return id, nil
+	return none, fmt.Errorf("more than one %s has an id that begins with %q:\n  %s", kind, given, text)
 }
 
 // replayOf returns the id of the replay that a person means.
 func replayOf(e *env, b backend, id string, newest bool) (uuid.UUID, error) {
-	const kind, list = "replay", "hooktape replay list"
-	id, err := reference(kind, list, id, newest)
-	if err != nil {
-		return uuid.Nil, err
-	}
-	if whole, err := uuid.Parse(id); err == nil {
-		return whole, nil
-	}
-	replays, err := b.Replays(e.ctx, uuid.Nil, 1000)
-	if err != nil {
-		return uuid.Nil, err
-	}
-	var ids []string
-	for _, r := range replays {
-		ids = append(ids, r.ID.String())
-	}
-	if id == lastID && len(ids) > 0 {
-		return uuid.Parse(ids[0])
-	}
-	if id, err = choose(kind, list, id, ids); err != nil {
-		return uuid.Nil, err
-	}
-	return uuid.Parse(id)
+	return idOf("replay", "hooktape replay list", id, newest, uuid.Parse, func(beginning string) (ids []string,
+		err error) {
+		limit := 1
+		if beginning != "" {
+			limit = 0
+		}
+		before := uuid.Nil
+		_, err = readPages(limit, func(size int, _ string) (int, string, error) {
+			replays, err := b.Replays(e.ctx, before, size)
+			for _, r := range replays {
+				ids, before = append(ids, r.ID.String()), r.ID
+			}
+			if len(replays) < size {
+				return len(replays), "", err
+			}
+			return size, before.String(), err
+		})
+		return ids, err
+	})
 }
 
 // eventOf returns the id of the event that a person means.
 func eventOf(e *env, b backend, id string, newest bool) (uuid.UUID, error) {
-	const kind, list = "event", "hooktape events list"
-	id, err := reference(kind, list, id, newest)
-	if err != nil {
-		return uuid.Nil, err
-	}
-	if whole, err := uuid.Parse(id); err == nil {
-		return whole, nil
-	}
-	var sel event.Selection
-	most := 1
-	if id != lastID {
-		most = pageSize
-		if sel.From, sel.Until, err = timesOf(id); err != nil {
-			return uuid.Nil, err
+	return eventAmong(e, b, event.Selection{}, "event", "hooktape events list", id, newest)
+}
+
+// rejectedOf returns the id of the rejected event that a person means.
+func rejectedOf(e *env, b backend, id string, newest bool) (uuid.UUID, error) {
+	return eventAmong(e, b, event.Selection{Rejected: true}, "rejected event", "hooktape events list --rejected", id,
+		newest)
+}
+
+// eventAmong returns the id of the event that a person means, of those that are selected.
+func eventAmong(e *env, b backend, sel event.Selection, kind, list, id string, newest bool) (uuid.UUID, error) {
+	return idOf(kind, list, id, newest, uuid.Parse, func(beginning string) (ids []string, err error) {
+		limit := 1
+		if beginning != "" {
+			limit = 0
+			if sel.From, sel.Until, err = timesOf(beginning); err != nil {
+				return nil, err
+			}
 		}
-	}
-	var ids []string
-	for cursor, more := "", true; more; more = cursor != "" && id != lastID {
-		page, err := b.Events(e.ctx, sel, most, cursor)
-		if err != nil {
-			return uuid.Nil, err
-		}
-		for _, ev := range page.Events {
-			ids = append(ids, ev.ID.String())
-		}
-		cursor = page.Next
-	}
-	if id == lastID && len(ids) > 0 {
-		return uuid.Parse(ids[0])
-	}
-	if id, err = choose(kind, list, id, ids); err != nil {
-		return uuid.Nil, err
-	}
-	return uuid.Parse(id)
+		_, err = readPages(limit, func(size int, cursor string) (int, string, error) {
+			page, err := b.Events(e.ctx, sel, size, cursor)
+			for _, ev := range page.Events {
+				ids = append(ids, ev.ID.String())
+			}
+			return len(page.Events), page.Next, err
+		})
+		return ids, err
+	})
 }
 
 // deliveryOf returns the id of the delivery that a person means. An event's id is the beginning of the ids of its
 // deliveries.
 func deliveryOf(e *env, b backend, id string, newest bool) (event.DeliveryID, error) {
-	const kind, list = "delivery", "hooktape deliveries list"
-	id, err := reference(kind, list, id, newest)
-	if err != nil {
-		return event.DeliveryID{}, err
-	}
-	if whole, err := event.ParseDeliveryID(id); err == nil {
-		return whole, nil
-	}
-	var sel event.DeliverySelection
-	most := 1
-	if id != lastID {
-		most = pageSize
-		if sel.From, sel.Until, err = timesOf(id); err != nil {
-			return event.DeliveryID{}, err
-		}
-		if len(id) >= 36 {
-			whole, err := uuid.Parse(id[:36])
+	return idOf("delivery", "hooktape deliveries list", id, newest, event.ParseDeliveryID, func(beginning string) (
+		ids []string, err error) {
+		var sel event.DeliverySelection
+		limit := 1
+		if len(beginning) >= 36 {
+			whole, err := uuid.Parse(beginning[:36])
 			if err != nil {
-				return event.DeliveryID{}, fmt.Errorf("%q is no delivery id", id)
+				return nil, fmt.Errorf("%q is no delivery id", beginning)
 			}
-			sel = event.DeliverySelection{Events: []uuid.UUID{whole}}
+			limit, sel.Events = 0, []uuid.UUID{whole}
+		} else if beginning != "" {
+			limit = 0
+			if sel.From, sel.Until, err = timesOf(beginning); err != nil {
+				return nil, err
+			}
+		}
+		_, err = readPages(limit, func(size int, cursor string) (int, string, error) {
+			page, err := b.Deliveries(e.ctx, sel, size, cursor)
+			for _, d := range page.Deliveries {
+				ids = append(ids, d.ID)
+			}
+			return len(page.Deliveries), page.Next, err
+		})
+		return ids, err
+	})
+}
+
+// finder returns the whole id that a person means by one, by the beginning of one, or by last.
+type finder func(e *env, b backend, id string) (string, error)
+
+// finderOf returns the finder of a function for ids.
+func finderOf[ID fmt.Stringer](of func(*env, backend, string, bool) (ID, error)) finder {
+	return func(e *env, b backend, text string) (string, error) {
+		id, err := of(e, b, text, false)
+		return id.String(), err
+	}
+}
+
+// wholeIDs replaces beginnings of ids, and last, among the values of filters by whole ids.
+func wholeIDs(e *env, values url.Values, finders map[string]finder) error {
+	for filter, find := range finders {
+		for i, text := range values[filter] {
+			_, err := event.ParseDeliveryID(text)
+			if err == nil || uuid.Validate(text) == nil || text == event.LiveDelivery || text == event.AnyReplay {
+				continue
+			}
+			if err := e.withBackend(func(b backend) (err error) {
+				values[filter][i], err = find(e, b, text)
+				return err
+			}); err != nil {
+				return fmt.Errorf("--%s: %w", flagName(filter), err)
+			}
 		}
 	}
-	var ids []string
-	for cursor, more := "", true; more; more = cursor != "" && id != lastID {
-		page, err := b.Deliveries(e.ctx, sel, most, cursor)
-		if err != nil {
-			return event.DeliveryID{}, err
+	return nil
+}
+
+// pageSize is the largest number of rows in one request.
+const pageSize = 1000
+
+// readPages calls read for one page of a list after the other, with the page's size and its cursor, until it has limit
+// rows; 0 is no limit. read returns the number of rows, and the cursor of the next page. more reports that there are
+// further rows.
+func readPages(limit int, read func(size int, cursor string) (n int, next string, err error)) (more bool, err error) {
+	for total, cursor := 0, ""; ; {
+		size := pageSize
+		if limit > 0 {
+			size = min(limit-total, pageSize)
 		}
-		for _, d := range page.Deliveries {
-			ids = append(ids, d.ID)
+		n, next, err := read(size, cursor)
+		total += n
+		if err != nil || next == "" || limit > 0 && total >= limit {
+			return next != "", err
 		}
-		cursor = page.Next
+		cursor = next
 	}
-	if id == lastID && len(ids) > 0 {
-		return event.ParseDeliveryID(ids[0])
-	}
-	if id, err = choose(kind, list, id, ids); err != nil {
-		return event.DeliveryID{}, err
-	}
-	return event.ParseDeliveryID(id)
 }
 
 // timesOf returns the first and the last time of receipt of events whose ids have a beginning: the ids are UUIDs of

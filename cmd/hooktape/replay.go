@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -145,51 +144,8 @@ func stateText(r event.Replay) string {
 	return string(r.State)
 }
 
-// repeatCommand returns the command that creates the same replay once more. Masked values are to be filled in.
-func repeatCommand(r event.Replay) string {
-	words := []string{"hooktape", "replay", "create"}
-	add := func(flag, value string) { words = append(words, "--"+flag, quoteWord(value)) }
-	for _, f := range event.Filters {
-		values := f.Values(r.Selection)
-		if len(values) > 100 {
-			words = append(words, fmt.Sprintf("--ids-file FILE-WITH-%d-IDS", len(values)))
-			continue
-		}
-		for _, value := range values {
-			if f.IsFlag() {
-				words = append(words, "--"+flagName(f.Name))
-				continue
-			}
-			add(flagName(f.Name), value)
-		}
-	}
-	add("to", r.Endpoint)
-	o := r.ReplayOptions
-	for _, option := range []struct {
-		flag, value string
-		set         bool
-	}{
-		{"mode", string(o.Mode), o.Mode == event.ModeAll},
-		{"order", string(o.Order), o.Order == event.OrderSubscriber},
-		{"rate", fmt.Sprintf("%g", o.Rate), o.Rate > 0},
-		{"concurrency", fmt.Sprint(o.Concurrency), o.Concurrency != 4},
-		{"retry", string(o.Retry), o.Retry == event.RetryNone},
-		{"max-attempts", fmt.Sprint(o.MaxAttempts), o.MaxAttempts > 0},
-		{"pace", fmt.Sprintf("%g", o.Pace), o.Pace > 0},
-		{"stop-after-failures", fmt.Sprint(o.StopAfterFailures), o.StopAfterFailures > 0},
-	} {
-		if option.set {
-			add(option.flag, option.value)
-		}
-	}
-	if o.IncludeRejected {
-		words = append(words, "--include-rejected")
-	}
-	for _, h := range o.Headers {
-		add("header", h.Name+": "+h.Value)
-	}
-	return strings.Join(words, " ")
-}
+// repeatCommand returns the command that creates the same replay once more.
+func repeatCommand(r event.Replay) string { return "hooktape replay create --again " + r.ID.String() }
 
 type replayDeliveriesCmd struct {
 	replayRef

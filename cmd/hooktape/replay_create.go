@@ -19,7 +19,8 @@ import (
 
 type replayCreateCmd struct {
 	selectionFlags
-	To                []string `required:"" sep:"none" placeholder:"ENDPOINT" help:"Where to send: a configured endpoint's name, or a URL."`
+	To                []string `sep:"none" placeholder:"ENDPOINT" help:"Where to send: a configured endpoint's name, or a URL."`
+	Again             string   `placeholder:"ID" help:"Send the events of this replay once more, with its endpoint, options and headers; other options replace its own. A replay's id, a unique beginning of it, or last."`
 	DryRun            bool     `help:"Show what would be sent, and send nothing."`
 	Rate              float64  `placeholder:"N" help:"At most N requests a second (default: as fast as the endpoint answers)."`
 	Concurrency       uint16   `default:"4" placeholder:"N" help:"At most N requests at once (default: 4); with 1 the events go out strictly in order."`
@@ -57,6 +58,10 @@ Yesterday's payments to a new version of the CRM, ten times as fast as they came
   hooktape replay create --since 1d --step paid --mode all --to https://v2.example.org/hook --pace original×10
   hooktape replay diff ID --against crm
 
+The last replay once more, slower, also what was delivered:
+
+  hooktape replay create --again last --rate 5 --mode all
+
 It asks before it sends more than 1,000 events, sends events again (--mode all), or repeats a replay; scripts give
 --yes.
 
@@ -65,11 +70,16 @@ Exit code: 0 completed (or nothing to send), 2 completed with failures, cancelle
 
 // Run plans or creates a replay.
 func (c *replayCreateCmd) Run(e *env) error {
-	want, err := c.request(time.Now())
+	want, err := c.request(e, time.Now())
 	if err != nil {
 		return err
 	}
 	return e.withBackend(func(b backend) error {
+		if c.Again != "" {
+			if err := c.repeat(e, b, &want); err != nil {
+				return err
+			}
+		}
 		if c.DryRun {
 			return c.plan(e, b, want)
 		}
@@ -99,6 +109,45 @@ func (c *replayCreateCmd) Run(e *env) error {
 		return follow(e, b, r, c.JSON)
 	})
 }
+
+// repeat completes a request with the options of the replay that it repeats. Options that are given replace them.
+func (c *replayCreateCmd) repeat(e *env, b backend, want *replay.Request) error {
+	if len(want.Selection.Values()) > 0 {
+		return errors.New("--again has its own events: leave out the flags that select events")
+	}
+	id, err := replayOf(e, b, c.Again, false)
+	if err != nil {
+		return err
+	}
+	r, err := b.Replay(e.ctx, id)
+	if err != nil {
+		return err
+	}
+	want.Again, want.To = id, cmp.Or(want.To, r.Endpoint)
+	o, given := r.ReplayOptions, want.ReplayOptions
+	o.Headers = given.Headers // those of the replay are masked here; the API adds them
+	o.Rate, o.Pace = cmp.Or(given.Rate, o.Rate), cmp.Or(given.Pace, o.Pace)
+	o.MaxAttempts = cmp.Or(given.MaxAttempts, o.MaxAttempts)
+	o.StopAfterFailures = cmp.Or(given.StopAfterFailures, o.StopAfterFailures)
+	o.IncludeRejected = given.IncludeRejected || o.IncludeRejected
+	if given.Concurrency != defaultConcurrency {
+		o.Concurrency = given.Concurrency
+	}
+	if given.Order != event.OrderNone {
+		o.Order = given.Order
+	}
+	if given.Mode != event.ModeUndelivered {
+		o.Mode = given.Mode
+	}
+	if given.Retry != event.RetryEndpoint {
+		o.Retry = given.Retry
+	}
+	want.ReplayOptions = o
+	return nil
+}
+
+// defaultConcurrency is the default of --concurrency.
+const defaultConcurrency = 4
 
 const (
 	createTries = 3
@@ -131,7 +180,7 @@ func (c *replayCreateCmd) plan(e *env, b backend, want replay.Request) error {
 }
 
 // request returns the request that the flags describe.
-func (c *replayCreateCmd) request(now time.Time) (want replay.Request, err error) {
+func (c *replayCreateCmd) request(e *env, now time.Time) (want replay.Request, err error) {
 	if want.To, err = c.target(now); err != nil {
 		return want, err
 	}
@@ -158,7 +207,7 @@ func (c *replayCreateCmd) request(now time.Time) (want replay.Request, err error
 		}
 		want.Headers = append(want.Headers, event.Header{Name: name, Value: strings.TrimSpace(value)})
 	}
-	want.Selection, err = c.selection(now)
+	want.Selection, err = c.selection(e, now)
 	return want, err
 }
 
@@ -170,7 +219,12 @@ func (c *replayCreateCmd) target(now time.Time) (string, error) {
 				"--until %s", quoteWord(to), quoteWord(to))
 		}
 	}
-	if len(c.To) > 1 {
+	switch {
+	case len(c.To) == 0 && c.Again != "":
+		return "", nil
+	case len(c.To) == 0:
+		return "", errors.New("--to is missing: give the endpoint's name, or a URL; `hooktape endpoints` lists them")
+	case len(c.To) > 1:
 		return "", errors.New("--to is there twice; one replay goes to one endpoint")
 	}
 	if strings.Contains(c.To[0], "://") {

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"hooktape/internal/event"
@@ -22,9 +22,10 @@ type (
 	replayResumeCmd struct{ steerCmd }
 	replayCancelCmd struct{ steerCmd }
 	replayRateCmd   struct {
-		ID        string  `arg:"" help:"The replay's id, a unique beginning of it, or last."`
-		JSON      bool    `name:"json" help:"Print JSON."`
-		PerSecond float64 `arg:"" name:"n" help:"Requests a second; 0 is as fast as the endpoint answers."`
+		ID string `arg:"" help:"The replay's id, a unique beginning of it, or last. Without it with --last."`
+		N  string `arg:"" optional:"" help:"Requests a second; 0 is as fast as the endpoint answers."`
+		last
+		JSON bool `name:"json" help:"Print JSON."`
 	}
 )
 
@@ -39,10 +40,14 @@ func (c replayCancelCmd) Run(e *env) error { return c.steer(e, event.ActionCance
 
 // Run changes a replay's rate.
 func (c replayRateCmd) Run(e *env) error {
-	if c.PerSecond < 0 {
-		return errors.New("the rate must not be negative")
+	if c.Last && c.N == "" {
+		c.ID, c.N = "", c.ID
 	}
-	return steerCmd{replayRef{ID: c.ID}, c.JSON}.steer(e, event.ActionRate, c.PerSecond, "")
+	perSecond, err := strconv.ParseFloat(c.N, 64)
+	if err != nil || !(perSecond >= 0) { // !(…) because of NaN
+		return fmt.Errorf("invalid rate %q: want a number of requests a second, or 0 for no limit", c.N)
+	}
+	return steerCmd{replayRef{c.ID, c.last}, c.JSON}.steer(e, event.ActionRate, perSecond, "")
 }
 
 // steer requests an action and waits until the process that delivers has applied it.

@@ -52,7 +52,7 @@ func TestReplayCommands(t *testing.T) {
 	})
 	i := newInstance(t, storetest.DSN(t))
 	writeFile(t, filepath.Join(i.dir, "hooktape.yaml"), fmt.Sprintf(replayTestConfig, target.URL))
-	i.start("serve")
+	i.startReady("serve")
 	url := i.hookURL()
 	var ids []string
 	for n := range 30 {
@@ -151,8 +151,22 @@ func TestReplayCommands(t *testing.T) {
 		{[]string{"replay", "retry", "--last", "--dry-run"},
 			0, "that failed in replay " + id + " would be sent to crm again"},
 		{[]string{"replay", "show", id[:13]}, 0,
-			"repeat    hooktape replay create --source demo --to crm --order subscriber --rate 50 " +
-				"--stop-after-failures 4"},
+			"repeat    hooktape replay create --again " + id},
+		{[]string{"replay", "create", "--again", id[:13], "--dry-run"}, 0, "would go to crm"},
+		{[]string{"replay", "create", "--again", "last", "--mode", "all"}, 1, "add --yes"},
+		{[]string{"replay", "create", "--again", id, "--source", "demo"}, 1, "--again has its own events"},
+		{[]string{"replay", "create", "--source", "demo"}, 1, "--to is missing"},
+		{[]string{"deliveries", "list", "--replay", id[:13], "--id", one.ID[:40], "--event", one.ID[:30]}, 0, one.ID},
+		{[]string{"deliveries", "list", "--replay", "last", "--state", "failed"}, 0, one.ID},
+		{[]string{"deliveries", "list", "--replay", "ffff"}, 1, "--replay: "},
+		{[]string{"deliveries", "retry", "--last", "--dry-run"}, 0, "deliver"},
+		{[]string{"deliveries", "groups"}, 0, "deliveries retry --group "},
+		{[]string{"events", "list", "--id", one.ID[:30]}, 0, one.ID[:36]},
+		{[]string{"replay", "set-rate", "--last", "x"}, 1, `invalid rate "x"`},
+		{[]string{"views", "save", "Paid", "--step", "paid", "--since", "24h"}, 0, ""},
+		{[]string{"views", "list"}, 0, "since=24h&step=paid"},
+		{[]string{"views", "save", "Paid", "--verdict", "bad"}, 1, "invalid value"},
+		{[]string{"views", "delete", "Unpaid"}, 1, "there is no saved view"},
 		{[]string{"replay", "show", id[:13], "--last"}, 1, "give an id or --last, not both"},
 		{[]string{"events", "show", ids[0][:8]}, 1, "more than one event has an id that begins with"},
 		{[]string{"events", "show", "last", "--json"}, 0, `"id"`},
@@ -189,6 +203,7 @@ func TestReplayCommands(t *testing.T) {
 	}{
 		{[]string{"replay", "pause", id}, "paused: 20 events: "},
 		{[]string{"replay", "set-rate", id, "200"}, "at most 200 a second"},
+		{[]string{"replay", "set-rate", "--last", "150"}, "at most 150 a second"},
 		{[]string{"replay", "status", id}, "endpoint  v2"},
 		{[]string{"replay", "resume", id}, ""},
 		{[]string{"replay", "watch", id}, "completed: 20 events: 20 delivered"},
@@ -250,8 +265,8 @@ func TestReplayCommands(t *testing.T) {
 		defer client.Close()
 		log, err = client.AuditLog(context.Background(), 100)
 	}
-	if err != nil || len(log) != 14 || log[13].Action != "login-link.create" || log[12].Action != "event.view" ||
-		log[11].Action != "event.download" || log[10].Action != "replay.create" || log[10].Who != "boss" {
+	if err != nil || len(log) != 17 || log[16].Action != "login-link.create" || log[15].Action != "event.view" ||
+		log[14].Action != "event.download" || log[13].Action != "replay.create" || log[13].Who != "boss" {
 		t.Errorf("the audit log has %d entries: %+v, %v", len(log), log, err)
 	}
 	i.stop()

@@ -25,6 +25,7 @@ type cli struct {
 	Replay     replayCmd     `cmd:"" help:"Send stored events to an endpoint again."`
 	Login      loginCmd      `cmd:"" help:"Print a one-time link that logs you in to the console."`
 	Events     eventsCmd     `cmd:"" help:"List, show and export events."`
+	Views      viewsCmd      `cmd:"" help:"List, save and delete views: named filters of events."`
 	Deliveries deliveriesCmd `cmd:"" help:"List deliveries, say what they wait for, group failures, and retry them."`
 	Endpoints  endpointsCmd  `cmd:"" help:"List, pause and resume the endpoints that events are delivered to."`
 	SQL        sqlCmd        `cmd:"" name:"sql" help:"Run SQL in ClickHouse."`
@@ -51,7 +52,7 @@ type cli struct {
 func newCLI() *cli {
 	c := &cli{}
 	for _, flags := range []*selectionFlags{&c.Events.List.selectionFlags, &c.Events.Export.selectionFlags,
-		&c.Replay.Create.selectionFlags} {
+		&c.Replay.Create.selectionFlags, &c.Views.Save.selectionFlags} {
 		*flags = newSelectionFlags()
 	}
 	for _, flags := range []*deliveryFlags{&c.Deliveries.List.deliveryFlags, &c.Deliveries.Groups.deliveryFlags,

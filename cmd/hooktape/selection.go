@@ -42,8 +42,12 @@ func newDeliveryFlags() deliveryFlags {
 	return deliveryFlags{filterFlags(event.DeliveryFilters, "Which deliveries")}
 }
 
-func (f deliveryFlags) selection(now time.Time) (event.DeliverySelection, error) {
+func (f deliveryFlags) selection(e *env, now time.Time) (event.DeliverySelection, error) {
 	values := filterValues(event.DeliveryFilters, f.Plugins)
+	if err := wholeIDs(e, values, map[string]finder{"replay": finderOf(replayOf), "event": finderOf(eventOf),
+		"id": finderOf(deliveryOf)}); err != nil {
+		return event.DeliverySelection{}, err
+	}
 	if err := readTimes(event.DeliveryFilters, values, now); err != nil {
 		return event.DeliverySelection{}, err
 	}
@@ -69,10 +73,25 @@ func filterFlags(filters []event.Filter, group string) kong.Plugins {
 	return kong.Plugins{reflect.New(reflect.StructOf(fields)).Interface()}
 }
 
+// flagsOf returns the flags that make a selection of events or deliveries.
+func flagsOf(filters []event.Filter, sel any) (words []string) {
+	for _, f := range filters {
+		for _, value := range f.Values(sel) {
+			if words = append(words, "--"+flagName(f.Name)); !f.IsFlag() {
+				words = append(words, quoteWord(value))
+			}
+		}
+	}
+	return words
+}
+
 func flagName(filter string) string { return strings.ReplaceAll(filter, "_", "-") }
 
-func (f selectionFlags) selection(now time.Time) (sel event.Selection, err error) {
+func (f selectionFlags) selection(e *env, now time.Time) (sel event.Selection, err error) {
 	values := filterValues(event.Filters, f.Plugins)
+	if err := wholeIDs(e, values, map[string]finder{"id": finderOf(eventOf)}); err != nil {
+		return sel, err
+	}
 	if f.IDsFile != "" {
 		ids, err := idsOf(f.IDsFile)
 		if err != nil {

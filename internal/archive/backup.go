@@ -97,8 +97,7 @@ func (f *File) write(ctx context.Context, db *store.Store, dir string, read func
 	}
 	defer file.Discard()
 	hash := sha256.New()
-	size := new(counter)
-	w, err := NewWriter(io.MultiWriter(file, hash, size), f.Table, columns, Exact)
+	w, err := NewWriter(io.MultiWriter(file, hash), f.Table, columns, Exact)
 	if err != nil {
 		return err
 	}
@@ -117,16 +116,10 @@ func (f *File) write(ctx context.Context, db *store.Store, dir string, read func
 	if err := errors.Join(err, w.Close()); err != nil {
 		return err
 	}
+	if f.Bytes, err = file.Seek(0, io.SeekCurrent); err != nil {
+		return err
+	}
 	f.Rows = w.Rows
-	f.Bytes = int64(*size)
 	f.SHA256 = hex.EncodeToString(hash.Sum(nil))
 	return file.Commit()
-}
-
-// counter counts bytes.
-type counter int64
-
-func (c *counter) Write(p []byte) (int, error) {
-	*c += counter(len(p))
-	return len(p), nil
 }

@@ -13,7 +13,6 @@ import (
 	"hooktape/internal/store"
 )
 
-// groupBytes is about how much of a table is in memory until it is written as a row group, and groupRows how many rows.
 const (
 	// groupBytes is the approximate size of a row group, which is in memory until it is written, and groupRows its
 	// number of rows.

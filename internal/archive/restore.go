@@ -9,14 +9,11 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/google/uuid"
-
 	"hooktape/internal/store"
 )
 
-// insertRows and insertBytes are how much goes into one insert.
+// insertRows and insertBytes limit one insert.
 const (
-	// insertRows and insertBytes limit one insert.
 	insertRows  = 10_000
 	insertBytes = 16 << 20
 )
@@ -100,7 +97,7 @@ func insertSome(ctx context.Context, db *store.Store, table string, r *Reader) (
 	if len(block) == 0 {
 		return 0, nil
 	}
-	err = db.InsertRows(ctx, uuid.NewString(), table, r.Columns(), func(add func(...any) error) error {
+	err = db.InsertRows(ctx, table, r.Columns(), func(add func(...any) error) error {
 		for _, row := range block {
 			if err := add(row...); err != nil {
 				return err

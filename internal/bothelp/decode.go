@@ -2,6 +2,7 @@ package bothelp
 
 import (
 	"bytes"
+	"net/http"
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -55,8 +56,12 @@ func (d *decoding) release() {
 	}
 }
 
-// body decodes the whole body.
+// body decodes the whole body; of a request without one, whose method has none, its query.
 func (d *decoding) body(req *event.Received) {
+	if len(req.Body) == 0 && (req.Method == http.MethodGet || req.Method == http.MethodDelete) {
+		d.query(req)
+		return
+	}
 	text := d.plain(req, maxPlain)
 	if rest, ok := bytes.CutPrefix(text, []byte("\xef\xbb\xbf")); ok { // byte order mark
 		text, d.base = rest, 3
@@ -69,6 +74,17 @@ func (d *decoding) body(req *event.Received) {
 	d.top(text)
 	if d.members == 1 && len(d.objects) == 1 && d.objects[0].isSubscriber() {
 		d.wrapped(d.objects[0])
+	}
+	d.judge()
+	d.nested()
+	d.finish()
+}
+
+// query decodes the query of an External Request by GET, in which BotHelp has filled the subscriber's fields. It may be
+// no form: then the request has no fields, which is no error.
+func (d *decoding) query(req *event.Received) {
+	if text := []byte(req.Query); bytes.IndexByte(text, '=') > 0 {
+		d.top(d.formObject(req, text))
 	}
 	d.judge()
 	d.nested()

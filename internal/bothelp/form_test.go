@@ -41,6 +41,28 @@ func TestForm(t *testing.T) {
 	})
 }
 
+// TestQuery verifies that a request whose method has no body belongs to the subscriber in its query.
+func TestQuery(t *testing.T) {
+	for _, c := range []struct {
+		method, query, body string
+		want                event.Decoded
+	}{
+		{"GET", "sku=12&bothelp_user_id=47659&name=Анна К&phone=%2B7", "", flow(func(d *event.Decoded) {
+			d.BothelpUserID, d.Name, d.Phone, d.Fields = "47659", "Анна К", "+7", fields{"sku": "12"}
+		})},
+		{"DELETE", "cuid=1", "", flow(func(d *event.Decoded) { d.CUID = "1" })},
+		{"GET", "", "", unknown("")},
+		{"GET", "12", "", unknown("")},
+		{"GET", "cuid=2", "{}", unknown("")},
+		{"POST", "cuid=2", "", unknown("body: empty")},
+	} {
+		got := bothelp.Decode(&event.Received{Method: c.method, Query: c.query, Body: []byte(c.body)})
+		if !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s ?%s %s: got %s", c.method, c.query, c.body, dump(got))
+		}
+	}
+}
+
 // TestContentType verifies that the header decides only if the body is ambiguous.
 func TestContentType(t *testing.T) {
 	for _, tc := range []struct{ contentType, body, name string }{

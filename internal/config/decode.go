@@ -75,7 +75,7 @@ func parseSize(text string) (int64, error) {
 // fault.
 func decodeError(path string, text []byte, err error) error {
 	key, position := locate(text, err)
-	fault := decodeFault(key, position, err)
+	fault := decodeFault(key, err)
 	if key != "" {
 		fault = key + ": " + fault
 	}
@@ -122,7 +122,7 @@ func unknownKey(node ast.Node) bool {
 }
 
 // decodeFault returns what is wrong with a key.
-func decodeFault(key string, position *token.Position, err error) string {
+func decodeFault(key string, err error) string {
 	_, unknown := errors.AsType[*yaml.UnknownFieldError](err)
 	mistyped, wrongType := errors.AsType[*yaml.TypeError](err)
 	var decoding yaml.Error
@@ -133,10 +133,8 @@ func decodeFault(key string, position *token.Position, err error) string {
 		return "unknown key" + suggestion(key)
 	case wrongType:
 		return "want " + typeWords(mistyped.DstType)
-	case errors.As(err, &decoding) && position != nil:
+	case errors.As(err, &decoding):
 		return otherPosition.ReplaceAllString(decoding.GetMessage(), "line $1")
-	case decoding != nil:
-		return strings.TrimSpace(yaml.FormatError(err, false, false))
 	}
 	return err.Error()
 }

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 
 	"golang.org/x/net/idna"
 
@@ -56,8 +55,8 @@ func (c *Config) resolvePublicURL(check *checker) {
 	if c.PublicURL == "" {
 		return
 	}
-	c.PublicURL = strings.TrimFunc(c.PublicURL, invisible)
-	check.Unless(!strings.ContainsFunc(c.PublicURL, invisible), "public_url",
+	c.PublicURL = outbound.Trim(c.PublicURL)
+	check.Unless(!strings.ContainsFunc(c.PublicURL, outbound.Invisible), "public_url",
 		"must have no white space or invisible character")
 	u, err := url.Parse(c.PublicURL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -67,11 +66,6 @@ func (c *Config) resolvePublicURL(check *checker) {
 	check.Unless(u.User == nil && !strings.ContainsAny(c.PublicURL, "?#"), "public_url",
 		"must end with the host or a path: hook URLs are made by adding /hooks/… to it, so there can be no query, "+
 			"fragment or user")
-}
-
-// invisible reports whether a character is one that is copied along with a URL unnoticed.
-func invisible(r rune) bool {
-	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
 }
 
 // resolve writes the domains as a client's handshake has them.

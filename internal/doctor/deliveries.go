@@ -7,6 +7,7 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
+	"hooktape/internal/event"
 	"hooktape/internal/store"
 	"hooktape/replay"
 )
@@ -73,12 +74,7 @@ func (d *doctor) service(db *store.Store) *replay.Service {
 
 // backlogFinding reports an endpoint's backlog. It returns nil for an endpoint that has never had a delivery.
 func backlogFinding(e replay.EndpointStatus, now time.Time) *Finding {
-	waiting := uint64(0)
-	for state, n := range e.Backlog.Counts {
-		if !state.Final() {
-			waiting += n
-		}
-	}
+	waiting := event.Open(e.Backlog.Counts)
 	text := fmt.Sprintf("%d deliveries wait", waiting)
 	if waiting == 1 {
 		text = "1 delivery waits"

@@ -28,6 +28,7 @@ import (
 	"hooktape/internal/testutil/enginetest"
 	"hooktape/internal/testutil/grafanatest"
 	"hooktape/internal/testutil/storetest"
+	"hooktape/replay"
 )
 
 // diagnosis has the findings of doctor.
@@ -146,6 +147,45 @@ func TestBotsOf(t *testing.T) {
 	}
 	if got := d.botsOf("crm"); got != "" {
 		t.Errorf("got %q for an endpoint that answers no bot", got)
+	}
+}
+
+// TestForward verifies that doctor warns of a fallback without the expected keys, and of requests that an endpoint gets
+// twice.
+func TestForward(t *testing.T) {
+	source := func(body string) config.Source {
+		return config.Source{Name: "price", Forward: &ingest.Forward{To: "crm", Expect: []string{"price", "offer.paid"},
+			Fallback: ingest.Answer{Body: body}}}
+	}
+	endpoint := func(name string, sub *replay.Subscription) config.Endpoint {
+		e := config.Endpoint{Endpoint: replay.DefaultEndpoint(name, "https://crm.example.org/")}
+		e.Subscribe = sub
+		return e
+	}
+	for _, c := range []struct {
+		body string
+		sub  *replay.Subscription
+		want string
+	}{
+		{`{"price":"","offer":{"paid":""}}`, nil, ""},
+		{`{"price":""}`, nil, "source price: the fallback lacks expected keys: offer.paid"},
+		{`{}`, nil, "source price: the fallback lacks expected keys: price, offer.paid"},
+		{`{"price":"","offer":{"paid":""}}`, &replay.Subscription{},
+			"endpoint crm gets each request of the source price twice: forwarded, and by its subscription"},
+		{`{"price":"","offer":{"paid":""}}`, &replay.Subscription{Sources: []string{"demo", "price"}},
+			"endpoint crm gets each request of the source price twice: forwarded, and by its subscription"},
+		{`{"price":"","offer":{"paid":""}}`, &replay.Subscription{Sources: []string{"demo"}}, ""},
+	} {
+		s := source(c.body)
+		d := &doctor{cfg: &config.Config{Sources: []config.Source{s}, Endpoints: []config.Endpoint{endpoint("crm", c.sub),
+			endpoint("other", &replay.Subscription{})}}}
+		var texts []string
+		for _, f := range d.forward(s) {
+			texts = append(texts, f.Says)
+		}
+		if got := strings.Join(texts, "; "); got != c.want {
+			t.Errorf("%s, %+v: %q, want %q", c.body, c.sub, got, c.want)
+		}
 	}
 }
 

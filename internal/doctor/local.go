@@ -9,6 +9,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -36,6 +37,28 @@ func (d *doctor) configuration(context.Context) []Finding {
 	}
 	if len(d.cfg.Sources) == 0 {
 		list = append(list, warn("hooktape sources add NAME", "there is no source: nothing can be taken"))
+	}
+	for _, s := range d.cfg.Sources {
+		if s.Forward != nil {
+			list = append(list, d.forward(s)...)
+		}
+	}
+	return list
+}
+
+// forward checks what a valid configuration of a source that forwards may get wrong.
+func (d *doctor) forward(s config.Source) (list []Finding) {
+	if missing := s.Forward.MissingInFallback(); len(missing) > 0 {
+		list = append(list, warn("add them to its forward.fallback.body, empty: BotHelp keeps the old value of a missing key",
+			"source %s: the fallback lacks expected keys: %s", s.Name, strings.Join(missing, ", ")))
+	}
+	for _, e := range d.cfg.DeliveryEndpoints() {
+		if e.Name == s.Forward.To && e.Subscribe != nil &&
+			(len(e.Subscribe.Sources) == 0 || slices.Contains(e.Subscribe.Sources, s.Name)) {
+			list = append(list, warn("list the other sources in its subscribe.sources, or forward to an endpoint without "+
+				"subscribe", "endpoint %s gets each request of the source %s twice: forwarded, and by its subscription",
+				e.Name, s.Name))
+		}
 	}
 	return list
 }

@@ -36,6 +36,16 @@ var FinalStates = []DeliveryState{Delivered, Failed, Cancelled}
 // Final reports whether a delivery stays in this state.
 func (s DeliveryState) Final() bool { return slices.Contains(FinalStates, s) }
 
+// Open returns the number of deliveries, counted by their states, that are not final.
+func Open(counts map[DeliveryState]uint64) (n uint64) {
+	for state, count := range counts {
+		if !state.Final() {
+			n += count
+		}
+	}
+	return n
+}
+
 // DeliveryKey identifies a delivery: of one event to one endpoint, live (the zero UUID) or in one replay.
 type DeliveryKey struct {
 	ReplayID uuid.UUID `cbor:"1,keyasint"`
@@ -208,6 +218,15 @@ type Attempt struct {
 	// for the endpoint.
 	Overhead time.Duration `cbor:"20,keyasint,omitempty"`
 }
+
+// BrokenOff reports whether the bot of an attempt of AttemptForward got neither a whole answer nor the fallback: the
+// answer broke off, or hooktape was stopped before it recorded what the bot got.
+func BrokenOff(f Fallback, o Outcome) bool {
+	return f == FallbackNone && slices.Contains(BrokenOutcomes, o)
+}
+
+// BrokenOutcomes lists the outcomes of BrokenOff.
+var BrokenOutcomes = []Outcome{OutcomeTimeout, OutcomeBroken, OutcomeUnknown}
 
 // maxLine is the length of FirstLine in bytes.
 const maxLine = 200

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"reflect"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,7 +22,7 @@ type DeliverySelection struct {
 
 	Endpoints   []string        `json:"endpoints,omitempty"`
 	States      []DeliveryState `json:"states,omitempty"`
-	Replays     []string        `json:"replays,omitempty"` // ids, or LiveDelivery
+	Replays     []string        `json:"replays,omitempty"` // ids, LiveDelivery, or AnyReplay
 	Events      []uuid.UUID     `json:"events,omitempty"`
 	Subscribers []string        `json:"subscribers,omitempty"`
 	// StatusCodes are statuses of the last answer, such as 503, or classes, such as 5xx.
@@ -34,6 +35,9 @@ type DeliverySelection struct {
 // LiveDelivery is the value of DeliverySelection.Replays for deliveries that belong to no replay.
 const LiveDelivery = "live"
 
+// AnyReplay is the value of DeliverySelection.Replays for deliveries that belong to a replay.
+const AnyReplay = "any"
+
 // DeliveryFilters lists the filters of deliveries, in the order in which people read them.
 var DeliveryFilters = func() []Filter {
 	filters := []Filter{
@@ -42,18 +46,19 @@ var DeliveryFilters = func() []Filter {
 		{Name: "state", Field: "States", Label: "state", Placeholder: "STATE", Known: Texts(DeliveryStates),
 			Column: "state", Help: "In one of these states: " + Words(DeliveryStates) + "."},
 		{Name: "replay", Field: "Replays", Label: "replay", Placeholder: "ID", Names: NamesReplay,
-			Valid: isReplay, Want: "the id of a replay, or live", Example: LiveDelivery,
-			Help: "Of one of these replays, by id; live for live delivery."},
+			Valid: isReplay, Want: "the id of a replay, live, or any", Example: LiveDelivery,
+			Help: "Of one of these replays, by id; live for live delivery, any for all replays."},
 		{Name: "event", Field: "Events", Label: "event", Placeholder: "ID", Help: "Of one of these events."},
 		{Name: "subscriber", Field: "Subscribers", Label: "subscriber", Placeholder: "ID", Example: "47659",
-			Column: "subscriber", Help: "Of events about one of these people: BotHelp's id, else the messenger's."},
+			Help: "Of events about one of these people: BotHelp's id, else the messenger's."},
 		{Name: "status_code", Field: "StatusCodes", Label: "status", Placeholder: "STATUS", Example: "503",
 			Valid: statusCode.MatchString, Want: "a status such as 503, or a class such as 5xx",
 			Help: "Whose last answer had one of these statuses, such as 503 or 5xx."},
 		{Name: "outcome", Field: "Outcomes", Label: "outcome", Placeholder: "OUTCOME", Known: Texts(Outcomes),
 			Column: "outcome", Help: "Whose last attempt had one of these outcomes: " + Words(Outcomes) + "."},
 		{Name: "group", Field: "Groups", Label: "failure group", Placeholder: "KEY", Valid: groupKey.MatchString,
-			Want: "the key of a failure group", Help: "Of one of these failure groups, by key."},
+			Want: "the key of a failure group",
+			Help: "Of one of these failure groups, by key: failed and retrying ones, unless state says otherwise."},
 		{Name: "since", Label: "last", Placeholder: "AGO", Example: "2h",
 			Help: "Whose event was received in the last 90m, 24h or 7d, for example; replaces from."},
 		{Name: "from", Field: "From", Label: "from", Placeholder: "TIME", Example: "2026-01-31T13:00:00+03:00",
@@ -82,7 +87,10 @@ var (
 	groupKey   = regexp.MustCompile(`^[0-9a-f]{16}$`)
 )
 
-func isReplay(text string) bool { return text == LiveDelivery || uuid.Validate(text) == nil }
+func isReplay(text string) bool {
+	id, err := uuid.Parse(text) // which also reads urn:uuid: and braces
+	return text == LiveDelivery || text == AnyReplay || err == nil && id.String() == strings.ToLower(text)
+}
 
 func isDeliveryID(text string) bool {
 	_, err := ParseDeliveryID(text)
@@ -98,6 +106,17 @@ func ParseDeliverySelection(values url.Values, now time.Time) (sel DeliverySelec
 
 // Values is the inverse of [ParseDeliverySelection].
 func (s DeliverySelection) Values() url.Values { return valuesOf(DeliveryFilters, s) }
+
+// FailureStates are the states of the deliveries of a failure group.
+var FailureStates = []DeliveryState{Failed, Retrying}
+
+// Complete returns the selection with the states of failure groups if it selects groups and no states.
+func (s DeliverySelection) Complete() DeliverySelection {
+	if len(s.Groups) > 0 && len(s.States) == 0 {
+		s.States = FailureStates
+	}
+	return s
+}
 
 // Faults returns the parts of a selection that, probably by mistake, match nothing or everything, and invalid values.
 func (s DeliverySelection) Faults() []SelectionFault {

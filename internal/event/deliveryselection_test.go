@@ -51,7 +51,8 @@ func TestDeliveryFilters(t *testing.T) {
 		t.Errorf("%v, %v\n%s\nis read as %+v", err, back.Faults(), text, back)
 	}
 	for _, wrong := range []event.DeliverySelection{{From: &later, Until: &at}, {LastFrom: &at, LastUntil: &at},
-		{States: []event.DeliveryState{"done"}}, {Replays: []string{"x"}}, {StatusCodes: []string{"600"}},
+		{States: []event.DeliveryState{"done"}}, {Replays: []string{"x"}}, {Replays: []string{"urn:uuid:" + id.Event.String()}},
+		{Replays: []string{"{" + id.Event.String() + "}"}}, {StatusCodes: []string{"600"}},
 		{StatusCodes: []string{"503; DROP TABLE"}}, {Groups: []string{"' OR '"}}, {IDs: []string{id.Event.String()}},
 		{Endpoints: []string{}}} {
 		if wrong.Faults() == nil {

@@ -103,8 +103,8 @@ func (r *Received) BodyGone() bool { return len(r.Body) == 0 && r.BodySHA256 != 
 // value_base64 instead of value.
 type Header struct {
 	_     struct{} `cbor:",toarray"`
-	Name  string   `json:"name" yaml:"name"`
-	Value string   `json:"value" yaml:"value"`
+	Name  string   `json:"name" yaml:"name" doc:"Its name."`
+	Value string   `json:"value" yaml:"value" doc:"Its value, if it is UTF-8."`
 }
 
 // Decoded has the parsed fields of a body. An empty string or a nil pointer means absent, null or unreadable;

@@ -103,6 +103,9 @@ var Filters = []Filter{
 	{Name: "fallback", Group: groupDelivery, Field: "Fallbacks", Label: "fallback", Placeholder: "REASON",
 		FullScan: true, Known: Texts(append([]Fallback{FallbackAny}, Fallbacks...)),
 		Help: "Whose bot got the fallback for one of these reasons: any, " + Words(Fallbacks) + "."},
+	{Name: "broken_off", Group: groupDelivery, Field: "BrokenOff", Label: "answer broke off", Placeholder: "true",
+		Example: "true", FullScan: true,
+		Help: "Whose bot got an answer that broke off, or for which hooktape recorded no outcome because it was stopped."},
 	{Name: "missing_key", Group: groupDelivery, Field: "MissingKeys", Label: "missing key", Placeholder: "KEY",
 		Example: "price", FullScan: true,
 		Help: "Whose bot got an answer without one of these expected keys; any for all."},
@@ -248,7 +251,7 @@ func (f Filter) set(sel reflect.Value, values []string, now time.Time) error {
 	case *[]uuid.UUID:
 		for _, text := range values {
 			id, err := uuid.Parse(text)
-			if err != nil {
+			if err != nil || id.String() != strings.ToLower(text) {
 				return fmt.Errorf("invalid event id %q", text)
 			}
 			*p = append(*p, id)

@@ -25,6 +25,7 @@ var wholeSelection = func() event.Selection {
 		UTMCampaigns: []string{"c"}, UTMContents: []string{"o"}, UTMTerms: []string{"t"},
 		Fields: map[string]string{"город": "Омск=2", "b": ""}, Text: `"a b" c`,
 		UndeliveredTo: "crm", FailedAt: "https://x/?y", Rejected: true, Failed: true,
+		BrokenOff: true,
 		Fallbacks: []event.Fallback{event.FallbackAny, event.FallbackDeadline}, MissingKeys: []string{"price",
 			""}, Where: "1 = 1"}
 }()

@@ -62,62 +62,47 @@ const (
 
 // Replay is a job that sends a frozen selection of events to one endpoint.
 type Replay struct {
-	ID        uuid.UUID `json:"id"`
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
-	CreatedBy string    `json:"created_by"`
+	ID        uuid.UUID `json:"id" doc:"Its id."`
+	CreatedAt time.Time `json:"created_at" doc:"The time of its creation."`
+	UpdatedAt time.Time `json:"updated_at" doc:"The time of the last change of its state or counts."`
+	CreatedBy string    `json:"created_by" doc:"The name of the token that created it."`
 	// IdempotencyKey comes from the client; creating a replay twice with the same one creates it once.
 	IdempotencyKey string      `json:"-"`
-	State          ReplayState `json:"state"`
-	Reason         string      `json:"reason,omitempty"` // why it is paused or cancelled
-	Endpoint       string      `json:"endpoint"`
-	URL            string      `json:"url"`
-	Selection      Selection   `json:"selection"`
-	// Parent is the replay whose failed deliveries this one sends again; zero for none.
-	Parent uuid.UUID `json:"parent,omitzero"`
+	State          ReplayState `json:"state" doc:"Its state."`
+	Reason         string      `json:"reason,omitempty" doc:"Why it is paused or cancelled."`
+	Endpoint       string      `json:"endpoint" doc:"The target: the name of a configured endpoint, or a URL with the values of its query masked."`
+	URL            string      `json:"url" doc:"The URL, with the values of its query masked."`
+	Selection      Selection   `json:"selection" doc:"The selection it was created with. Lists and streams contain at most the first 100 ids."`
+	// Retries is nil for a replay of a selection of events.
+	Retries *DeliverySelection `json:"retries,omitempty" doc:"The failed deliveries whose events it sends; absent unless it is a retry. Lists and streams contain at most the first 100 ids."`
+	Parent  uuid.UUID          `json:"parent,omitzero" doc:"The replay whose failed deliveries this one sends again; absent for others."`
 	// PublicOnly keeps a replay to a URL from private addresses, whatever the configuration allows, because its
 	// creator may not send there.
 	PublicOnly bool `json:"-"`
 	ReplayOptions
-	Total uint64 `json:"total"` // number of deliveries
-	// Counts is the number of deliveries in each state, as of UpdatedAt.
-	Counts map[DeliveryState]uint64 `json:"counts,omitempty"`
-	// PerSecond is the recent number of finished deliveries a second.
-	PerSecond float64 `json:"per_second"`
-	// Waiting says why it does not go on; nil if it does. It is not stored.
-	Waiting *Waiting `json:"waiting,omitempty"`
+	Total     uint64                   `json:"total" doc:"How many deliveries it has."`
+	Counts    map[DeliveryState]uint64 `json:"counts,omitempty" doc:"How many deliveries are in each state, as of updated_at."`
+	PerSecond float64                  `json:"per_second" doc:"How many deliveries a second have recently reached their final state."`
+	// Waiting is not stored.
+	Waiting *Waiting `json:"waiting,omitempty" doc:"Why it does not go on, or what limits it; absent in a final state."`
 }
 
 // ReplayOptions say how a replay runs.
 type ReplayOptions struct {
-	// Rate is the limit of requests a second; 0 is no limit.
-	Rate float64 `json:"rate"`
-	// Concurrency is the limit of simultaneous requests; with 1 the events are sent strictly in order of arrival.
-	Concurrency uint16 `json:"concurrency"`
-	Order       Order  `json:"order"`
-	Mode        Mode   `json:"mode"`
-	Retry       Retry  `json:"retry"`
-	// MaxAttempts is the limit of attempts for each event; 0 is the endpoint's.
-	MaxAttempts uint16 `json:"max_attempts"`
-	// Pace keeps the original time between events, divided by Pace; 0 does not.
-	Pace float64 `json:"pace"`
-	// StopAfterFailures pauses the replay after as many consecutive failed attempts; 0 never does.
-	StopAfterFailures uint32 `json:"stop_after_failures"`
-	// IncludeRejected also sends selected events that were rejected, if they are stored as a whole.
-	IncludeRejected bool `json:"include_rejected"`
-	// Headers are added to the event's own and replace those with the same name.
-	Headers []Header `json:"headers,omitempty"`
+	Rate              float64  `json:"rate" doc:"The most requests a second; 0 sends as fast as the endpoint answers."`
+	Concurrency       uint16   `json:"concurrency" doc:"The most requests at the same time (default 4); with 1 the events are sent strictly in order of arrival."`
+	Order             Order    `json:"order" doc:"none (the default): in order of arrival, without waiting. subscriber: the events of each subscriber one after the other."`
+	Mode              Mode     `json:"mode" doc:"undelivered (the default): leaves out events that were delivered to the endpoint or are on their way there. all: everything selected."`
+	Retry             Retry    `json:"retry" doc:"endpoint (the default): as the endpoint's configuration says. none: one attempt."`
+	MaxAttempts       uint16   `json:"max_attempts" doc:"The most attempts for each event; 0 takes the endpoint's number."`
+	Pace              float64  `json:"pace" doc:"Keeps the original time between events, divided by this: 1 is the original pace, 10 ten times as fast; 0 ignores it."`
+	StopAfterFailures uint32   `json:"stop_after_failures" doc:"Pauses the replay after this many failed attempts in a row; 0 never does."`
+	IncludeRejected   bool     `json:"include_rejected" doc:"Also sends selected events that were rejected, if they are stored as a whole, without accepting them. Needs the role admin."`
+	Headers           []Header `json:"headers,omitempty" doc:"Added to the event's own headers; they replace those of the same name. Their values are never shown again."`
 }
 
 // Open returns the number of deliveries that are not final.
-func (r *Replay) Open() (open uint64) {
-	for state, n := range r.Counts {
-		if !state.Final() {
-			open += n
-		}
-	}
-	return open
-}
+func (r *Replay) Open() uint64 { return Open(r.Counts) }
 
 // Action is an action that a person, or a rule of the program, takes on a replay or an endpoint.
 type Action string
@@ -148,9 +133,11 @@ type EndpointState struct {
 	Endpoint string `json:"endpoint"`
 	URL      string `json:"url"`
 	// State is active, paused (by a person), broken (the breaker is open) or removed (from the configuration).
-	State     string    `json:"state"`
-	Reason    string    `json:"reason,omitempty"`
-	Failures  uint32    `json:"failures"` // consecutive
+	State    string `json:"state"`
+	Reason   string `json:"reason,omitempty"`
+	Failures uint32 `json:"failures"` // consecutive
+	// NextProbe is when the next attempt is allowed: while the breaker is open, and for as long as an answer's
+	// Retry-After asks. It is zero if one is allowed now.
 	NextProbe time.Time `json:"next_probe,omitzero"`
 	// FailingSince is when the first of these failures was, and Answer the first line of the last answer.
 	FailingSince time.Time `json:"failing_since,omitzero"`

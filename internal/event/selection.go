@@ -51,6 +51,8 @@ type Selection struct {
 	Failed bool `json:"failed,omitempty"`
 	// Fallbacks are reasons why the bot that waited for the event's answer got the fallback. FallbackAny selects all.
 	Fallbacks []Fallback `json:"fallbacks,omitempty"`
+	// BrokenOff selects the events whose bot got no whole answer and no fallback: see the function BrokenOff.
+	BrokenOff bool `json:"broken_off,omitempty"`
 	// MissingKeys are expected keys that the answer to the waiting bot did not have; "any" selects all.
 	MissingKeys []string `json:"missing_keys,omitempty"`
 

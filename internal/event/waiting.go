@@ -16,6 +16,9 @@ const (
 	WaitsReplay      WaitingCode = "replay_paused"    // a person, or its stop rule, has paused the replay
 	WaitsEndpoint    WaitingCode = "endpoint_paused"  // a person has paused the endpoint
 	WaitsFailing     WaitingCode = "endpoint_failing" // the endpoint's circuit breaker is open
+	WaitsRetryAfter  WaitingCode = "retry_after"      // the endpoint asked to wait (Retry-After)
+	WaitsRemoved     WaitingCode = "endpoint_removed" // the configuration no longer has the endpoint
+	WaitsUnwanted    WaitingCode = "not_subscribed"   // the endpoint no longer gets live events
 	WaitsForRetry    WaitingCode = "retry"            // for the next attempt of the retry schedule
 	WaitsForEvent    WaitingCode = "order"            // for an earlier event of the same subscriber
 	WaitsForRate     WaitingCode = "rate_limit"       // the rate limits the requests a second
@@ -25,7 +28,7 @@ const (
 
 // WaitingCodes lists the reasons, the most important first.
 var WaitingCodes = []WaitingCode{WaitsForProcess, WaitsForTakeover, WaitsReplay, WaitsEndpoint, WaitsFailing,
-	WaitsForRetry, WaitsForEvent, WaitsForRate, WaitsForPace, WaitsInQueue}
+	WaitsRetryAfter, WaitsRemoved, WaitsUnwanted, WaitsForRetry, WaitsForEvent, WaitsForRate, WaitsForPace, WaitsInQueue}
 
 // Waiting says why a delivery, an endpoint or a replay waits.
 type Waiting struct {

@@ -161,8 +161,9 @@ const (
 	StateBroken = "broken" // open
 )
 
-// Snapshot returns the endpoint's state, with the reason for a pause or of the last failure.
-func (b *Breaker) Snapshot() (s event.EndpointState) {
+// Snapshot returns the endpoint's state, with the reason for a pause or of the last failure, and the time before which
+// nothing is admitted: of the next probe, or as an answer's Retry-After asks.
+func (b *Breaker) Snapshot(now time.Time) (s event.EndpointState) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s = event.EndpointState{State: StateActive, Reason: b.reason, Failures: b.failures, FailingSince: b.since,
@@ -172,6 +173,9 @@ func (b *Breaker) Snapshot() (s event.EndpointState) {
 		s.State, s.Reason = StatePaused, b.paused
 	case b.open:
 		s.State, s.NextProbe = StateBroken, b.probeAt
+	}
+	if b.holdTill.After(now) && b.holdTill.After(s.NextProbe) {
+		s.NextProbe = b.holdTill
 	}
 	return s
 }

@@ -42,7 +42,7 @@ func TestBreakerProbesAtGrowingIntervals(t *testing.T) {
 		now = now.Add(interval)
 		probe := mustAdmit(t, b, now)
 		mustHold(t, b, now.Add(time.Hour)) // one probe at a time
-		if s := b.Snapshot(); s.State != StateBroken || s.Reason != "answered 503" || s.NextProbe.After(now) {
+		if s := b.Snapshot(noon); s.State != StateBroken || s.Reason != "answered 503" || s.NextProbe.After(now) {
 			t.Errorf("%+v", s)
 		}
 		b.Report(probe, bad, now)
@@ -51,7 +51,7 @@ func TestBreakerProbesAtGrowingIntervals(t *testing.T) {
 	b.Report(probe, good, now)
 	mustAdmit(t, b, now)
 	mustAdmit(t, b, now)
-	if s := b.Snapshot(); s.State != StateActive || s.Reason != "" || s.Failures != 0 {
+	if s := b.Snapshot(noon); s.State != StateActive || s.Reason != "" || s.Failures != 0 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -79,10 +79,26 @@ func TestRetryAfterHoldsBackEverything(t *testing.T) {
 	busy := Answer{Outcome: event.OutcomeStatus, Status: 429, RetryAfter: time.Minute}
 	b.Report(mustAdmit(t, b, noon), busy, noon)
 	mustHold(t, b, noon.Add(59*time.Second))
+	if s := b.Snapshot(noon); s.State != StateActive || !s.NextProbe.Equal(noon.Add(time.Minute)) {
+		t.Errorf("while an answer asks to wait: %+v", s)
+	}
 	mustAdmit(t, b, noon.Add(time.Minute))
+	if s := b.Snapshot(noon.Add(time.Minute)); !s.NextProbe.IsZero() {
+		t.Errorf("afterwards: %+v", s)
+	}
 	busy.RetryAfter = 24 * time.Hour
 	b.Report(mustAdmit(t, b, noon.Add(time.Minute)), busy, noon)
 	mustAdmit(t, b, noon.Add(maxHold))
+}
+
+// TestLaterRetryAfter verifies that an open breaker announces its next probe no earlier than it admits one.
+func TestLaterRetryAfter(t *testing.T) {
+	b := NewBreaker(BreakerOptions{Failures: 1, ProbeAfter: 10 * time.Second, ProbeMax: time.Minute})
+	b.Report(mustAdmit(t, b, noon), Answer{Outcome: event.OutcomeStatus, Status: 503, RetryAfter: time.Minute}, noon)
+	mustHold(t, b, noon.Add(59*time.Second))
+	if s := b.Snapshot(noon); s.State != StateBroken || !s.NextProbe.Equal(noon.Add(time.Minute)) {
+		t.Errorf("%+v", s)
+	}
 }
 
 func TestPauseAndResume(t *testing.T) {
@@ -93,14 +109,14 @@ func TestPauseAndResume(t *testing.T) {
 	if changed := b.Resume(); !changed.Closed || changed.Failures != 1 {
 		t.Errorf("Resume returned %+v", changed)
 	}
-	if s := b.Snapshot(); s.State != StateActive || s.Reason != "" || s.Failures != 0 {
+	if s := b.Snapshot(noon); s.State != StateActive || s.Reason != "" || s.Failures != 0 {
 		t.Errorf("resumed: %+v", s)
 	}
 	b.Report(mustAdmit(t, b, noon), bad, noon)
 	mustHold(t, b, noon)
 	b.Pause("by anna")
 	mustHold(t, b, noon.Add(2*time.Hour))
-	if s := b.Snapshot(); s.State != StatePaused || s.Reason != "by anna" {
+	if s := b.Snapshot(noon); s.State != StatePaused || s.Reason != "by anna" {
 		t.Errorf("%+v", s)
 	}
 	b.Resume()

@@ -39,7 +39,8 @@ var drainPatience = 250 * time.Millisecond
 // concurrently.
 type Client struct {
 	Endpoint
-	http *http.Client
+	http    *http.Client
+	untimed *http.Client // the same without a timeout
 }
 
 // NewClient returns a client for an endpoint. Its error is a [*setting.Fault] about a file that the endpoint's TLS
@@ -65,7 +66,7 @@ func NewClient(e Endpoint, own *OwnAddresses) (*Client, error) {
 			TLSHandshakeTimeout:    connectTime,
 			ForceAttemptHTTP2:      true,
 			MaxIdleConnsPerHost:    idleConnections,
-			IdleConnTimeout:        idleTimeout,
+			IdleConnTimeout:        cmp.Or(e.IdleTimeout, idleTimeout),
 			DisableCompression:     true, // a response is kept unchanged
 			MaxResponseHeaderBytes: maxResponseHeader,
 			// Without pings a connection whose other end vanished would fail one attempt after the other.
@@ -74,6 +75,7 @@ func NewClient(e Endpoint, own *OwnAddresses) (*Client, error) {
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+	c.untimed = &http.Client{Transport: c.http.Transport, CheckRedirect: c.http.CheckRedirect}
 	return c, nil
 }
 
@@ -107,12 +109,17 @@ func (c *Client) Send(r *http.Request) Answer {
 }
 
 // Do makes one attempt with r and returns the response as soon as its header has arrived; [Classify] says what it
-// means. The caller reads the body as it arrives, and closes it. The endpoint's timeout includes reading the body. An
-// error of Do, or of reading the body, is an [*Error].
+// means. The caller reads the body as it arrives, and closes it. The endpoint's timeout includes reading the body,
+// unless the request's context has a deadline, which then applies instead. An error of Do, or of reading the body, is
+// an [*Error].
 func (c *Client) Do(r *http.Request) (*http.Response, error) {
 	seen := &progress{}
 	onlyOnce(r)
-	response, err := c.http.Do(r.WithContext(seen.watch(r.Context())))
+	client := c.http
+	if _, bounded := r.Context().Deadline(); bounded {
+		client = c.untimed // a second timer costs more than it says
+	}
+	response, err := client.Do(r.WithContext(seen.watch(r.Context())))
 	if err != nil {
 		return nil, explain(err, seen.stage(), c.Timeout)
 	}

@@ -388,6 +388,27 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 	})
 }
 
+// TestIdleConnectionsClose verifies that a connection is closed once it has had no request for IdleTimeout.
+func TestIdleConnectionsClose(t *testing.T) {
+	closed := make(chan struct{})
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateClosed {
+			close(closed)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	e := local(server.URL)
+	e.IdleTimeout = time.Millisecond
+	attempt(t, clientOf(t, e), e)
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		t.Error("the connection is open")
+	}
+}
+
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }

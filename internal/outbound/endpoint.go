@@ -46,9 +46,11 @@ type Endpoint struct {
 	// Timeout bounds a whole attempt, from resolving the name to the last byte of the response.
 	Timeout time.Duration `yaml:"timeout"`
 	// AllowPrivate allows loopback, private and link-local addresses.
-	AllowPrivate bool           `yaml:"allow_private"`
-	TLS          TLSOptions     `yaml:"tls"`
-	Sign         SigningOptions `yaml:"-"`
+	AllowPrivate bool `yaml:"allow_private"`
+	// IdleTimeout is how long a connection without a request is kept open; 0 is 30 seconds.
+	IdleTimeout time.Duration  `yaml:"-"`
+	TLS         TLSOptions     `yaml:"tls"`
+	Sign        SigningOptions `yaml:"-"`
 
 	// PrivateSetting names the setting that would allow private addresses, for errors. Empty means allow_private of the
 	// endpoint.

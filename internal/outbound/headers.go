@@ -94,10 +94,12 @@ func EndToEnd(headers []event.Header) (list []event.Header) {
 }
 
 // connectionOptions returns the headers that the Connection header names: they are for one hop, too.
-func connectionOptions(headers []event.Header) map[string]bool {
-	options := map[string]bool{}
+func connectionOptions(headers []event.Header) (options map[string]bool) {
 	for _, h := range headers {
 		if strings.EqualFold(h.Name, "Connection") {
+			if options == nil {
+				options = map[string]bool{}
+			}
 			for option := range strings.SplitSeq(h.Value, ",") {
 				options[http.CanonicalHeaderKey(strings.TrimSpace(option))] = true
 			}
@@ -165,16 +167,25 @@ var proxyHeaders = []struct {
 		"X-Scheme", "X-Request-Id", "X-Auth-Request-Redirect", "Ssl-Client-*"}},
 }
 
-// addedByProxy reports whether a header, by its canonical name, is one that proxies add.
-func addedByProxy(name string) bool {
+// proxyNames and proxyPrefixes are those of proxyHeaders.
+var proxyNames, proxyPrefixes = func() (names map[string]bool, prefixes []string) {
+	names = map[string]bool{}
 	for _, group := range proxyHeaders {
 		for _, known := range group.names {
-			if prefix, open := strings.CutSuffix(known, "*"); known == name || open && strings.HasPrefix(name, prefix) {
-				return true
+			if prefix, open := strings.CutSuffix(known, "*"); open {
+				prefixes = append(prefixes, prefix)
+			} else {
+				names[known] = true
 			}
 		}
 	}
-	return false
+	return names, prefixes
+}()
+
+// addedByProxy reports whether a header, by its canonical name, is one that proxies add.
+func addedByProxy(name string) bool {
+	return proxyNames[name] ||
+		slices.ContainsFunc(proxyPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 
 // sortedHeaders returns headers sorted by name.

@@ -43,8 +43,9 @@ func (e *Endpoint) NewRequest(
 	}
 	r.Header.Set(headerAttempt, strconv.FormatUint(uint64(d.Attempts), 10))
 	r.Header.Set(headerReceivedAt, ev.ReceivedAt.Format(time.RFC3339Nano))
-	r.Header.Set(headerIdempotencyKey, d.IdempotencyKey())
-	if err := e.Sign.sign(r.Header, d.IdempotencyKey(), now, ev.Body); err != nil {
+	key := d.IdempotencyKey()
+	r.Header.Set(headerIdempotencyKey, key)
+	if err := e.Sign.sign(r.Header, key, now, ev.Body); err != nil {
 		return nil, err
 	}
 	otel.GetTextMapPropagator().Inject(ctx, propagation.HeaderCarrier(r.Header))

@@ -15,19 +15,20 @@ import (
 const AttrOutcome = attribute.Key("hooktape.outcome")
 
 // SetSpanStatus records an attempt's result in its span, in hooktape's words only: the endpoint's may quote the
-// request.
-func SetSpanStatus(span trace.Span, a *event.Attempt) {
-	span.SetAttributes(AttrOutcome.String(string(a.Outcome)))
+// request. It also sets more attributes: the SDK copies the list whenever some are added.
+func SetSpanStatus(span trace.Span, a *event.Attempt, more ...attribute.KeyValue) {
+	list := append(more, AttrOutcome.String(string(a.Outcome)))
 	if a.StatusCode != 0 {
-		span.SetAttributes(semconv.HTTPResponseStatusCode(int(a.StatusCode)))
+		list = append(list, semconv.HTTPResponseStatusCode(int(a.StatusCode)))
 	}
 	switch {
 	case a.Outcome.OK():
 	case a.Outcome == event.OutcomeStatus:
-		span.SetAttributes(semconv.ErrorTypeKey.String(strconv.Itoa(int(a.StatusCode))))
+		list = append(list, semconv.ErrorTypeKey.String(strconv.Itoa(int(a.StatusCode))))
 		span.SetStatus(codes.Error, "")
 	default:
-		span.SetAttributes(semconv.ErrorTypeKey.String(string(a.Outcome)))
+		list = append(list, semconv.ErrorTypeKey.String(string(a.Outcome)))
 		span.SetStatus(codes.Error, string(a.Outcome))
 	}
+	span.SetAttributes(list...)
 }

@@ -27,7 +27,7 @@ func CleanURL(raw string) (string, error) {
 
 func cleanURL(raw string) (string, error) {
 	raw = Trim(raw)
-	if strings.ContainsFunc(raw, invisible) {
+	if strings.ContainsFunc(raw, Invisible) {
 		return "", errors.New("must have no white space or invisible character; write a space as %20")
 	}
 	if err := checkURL(raw); err != nil {
@@ -66,9 +66,10 @@ func asciiHost(authority string) (string, error) {
 }
 
 // Trim removes white space and invisible characters from both ends. Copying a URL or a name often adds them.
-func Trim(s string) string { return strings.TrimFunc(s, invisible) }
+func Trim(s string) string { return strings.TrimFunc(s, Invisible) }
 
-func invisible(r rune) bool {
+// Invisible reports whether a character is white space, or one that is copied along unnoticed.
+func Invisible(r rune) bool {
 	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
 }
 

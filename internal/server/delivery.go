@@ -6,10 +6,13 @@ import (
 	"crypto/tls"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 
 	"golang.org/x/net/netutil"
 
+	"hooktape/ingest"
 	"hooktape/internal/config"
+	"hooktape/internal/event"
 	"hooktape/replay"
 	"hooktape/web/api"
 	"hooktape/web/console"
@@ -58,7 +61,11 @@ func (p *process) apiAndConsole() (http.Handler, error) {
 	service.Own = p.own
 	direct := api.NewDirect(p.db, service, replay.Actor{})
 	guard := api.NewGuard(p.Logger)
+	var sources atomic.Pointer[ingest.Sources]
+	sources.Store(p.cfg.IngestSources())
+	p.changed = append(p.changed, func(fresh *config.Config) { sources.Store(fresh.IngestSources()) })
 	direct.SetHost(api.Host{
+		Source:    func(name string) (string, event.Kind) { return sources.Load().Named(name) },
 		Retention: p.cfg.StoreRetention(),
 		Spools:    p.spoolReport,
 		DataDir:   string(p.File.Data),

@@ -38,7 +38,7 @@ func (s *Store) AcceptEvent(ctx context.Context, e event.Event) (bool, error) {
 	if stored, err := s.isAccepted(ctx, e.ID); err != nil || stored {
 		return stored, err
 	}
-	err = s.insertEvents(ctx, token+AgainSuffix, []event.Event{e})
+	err = s.insertEvents(ctx, token+againSuffix, []event.Event{e})
 	return err == nil, err
 }
 

@@ -37,9 +37,9 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 
 func fromMilliseconds(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
 
-// StoredAttempts returns which of the attempts are stored, by id.
-func (s *Store) StoredAttempts(ctx context.Context, attempts []event.Attempt) (map[uuid.UUID]bool, error) {
-	stored := map[uuid.UUID]bool{}
+// MissingAttempts returns the attempts that are not stored. Of several with one id it returns the first.
+func (s *Store) MissingAttempts(ctx context.Context, attempts []event.Attempt) (missing []event.Attempt, err error) {
+	seen := map[uuid.UUID]bool{}
 	for part := range slices.Chunk(attempts, maxParameters) {
 		begun := func(a, b event.Attempt) int { return a.StartedAt.Compare(b.StartedAt) }
 		ids := make([]uuid.UUID, len(part))
@@ -47,21 +47,11 @@ func (s *Store) StoredAttempts(ctx context.Context, attempts []event.Attempt) (m
 			ids[i] = a.ID
 		}
 		where := &conditions{}
-		where.add("started_at >= {}", "DateTime64(6,'UTC')", micros(slices.MinFunc(part, begun).StartedAt))
-		where.add("started_at <= {}", "DateTime64(6,'UTC')", micros(slices.MaxFunc(part, begun).StartedAt))
+		where.addBetween("started_at", slices.MinFunc(part, begun).StartedAt, slices.MaxFunc(part, begun).StartedAt)
 		where.add("id IN {}", "Array(UUID)", uuidStrings(ids))
-		if err := s.addIDs(ctx, "attempts", where, stored); err != nil {
+		if err := s.addIDs(ctx, "attempts", where, seen); err != nil {
 			return nil, err
 		}
-	}
-	return stored, nil
-}
-
-// MissingAttempts returns the attempts that are not stored. Of several with one id it returns the first.
-func (s *Store) MissingAttempts(ctx context.Context, attempts []event.Attempt) (missing []event.Attempt, err error) {
-	seen, err := s.StoredAttempts(ctx, attempts)
-	if err != nil {
-		return nil, err
 	}
 	for _, a := range attempts {
 		if !seen[a.ID] {
@@ -111,7 +101,7 @@ func scanAttempt(rows driver.Rows, a *event.Attempt) error {
 func (s *Store) LastFailures(ctx context.Context, endpoint string, since time.Time, limit int) ([]event.Attempt,
 	error) {
 	where := &conditions{}
-	where.add("started_at >= {}", "DateTime64(6,'UTC')", micros(since))
+	where.addTime("started_at >= {}", since)
 	where.add("endpoint = {}", "String", endpoint)
 	where.require("outcome != 'delivered'")
 	return collect(ctx, s.conn, "read failed attempts",

@@ -56,8 +56,8 @@ func (s *Store) AuditPage(ctx context.Context, f AuditFilter) ([]AuditEntry, err
 	addIn(where, "who", f.Who)
 	addIn(where, "action", f.Actions)
 	if f.Before != nil {
-		where.require("(at, " + auditHash + ") < (" + where.bind("DateTime64(6,'UTC')", micros(f.Before.At)) + ", " +
-			where.bind("UInt64", f.Before.Hash) + ")")
+		where.require(fmt.Sprintf("(at, %s) < (%s, %s)", auditHash, where.bindTime(f.Before.At),
+			where.bind("UInt64", f.Before.Hash)))
 	}
 	return collect(ctx, s.conn, "read the audit log",
 		fmt.Sprintf("SELECT %s, %s AS hash FROM audit_log WHERE %s ORDER BY at DESC, hash DESC LIMIT %d",

@@ -73,11 +73,19 @@ type RetryCommand struct {
 	Events []uuid.UUID
 }
 
-// RetryCommands returns the commands to try deliveries that were given since a time of the server's clock.
-func (s *Store) RetryCommands(ctx context.Context, since time.Time) ([]RetryCommand, error) {
+// RetryCommands returns the commands to try deliveries that were given since a time of the server's clock, without the
+// known ones: their events may be many.
+func (s *Store) RetryCommands(ctx context.Context, since time.Time, known []RetryCommand) ([]RetryCommand, error) {
 	where := &conditions{}
-	where.add("at >= {}", "DateTime64(6,'UTC')", micros(since))
+	where.addTime("at >= {}", since)
 	where.require("action = 'retry'")
+	if len(known) > 0 {
+		keys := make([]string, len(known))
+		for i, c := range known {
+			keys[i] = fmt.Sprintf("%d %s", c.Number, c.Target)
+		}
+		where.add("concat(toString(number), ' ', target) NOT IN {}", "Array(String)", keys)
+	}
 	return collect(ctx, s.conn, "read commands", "SELECT target, number, at, events FROM commands WHERE "+
 		where.String()+
 		" ORDER BY at, target, number", where.args, func(rows driver.Rows, c *RetryCommand) error {

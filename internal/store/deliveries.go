@@ -55,7 +55,7 @@ func (s *Store) OpenDeliveries(ctx context.Context, q Queue, after, upTo Cursor,
 	where := q.conditions()
 	bound := func(c Cursor, loose, strict string) {
 		if !c.At.IsZero() {
-			at := where.bind("DateTime64(6,'UTC')", micros(c.At))
+			at := where.bindTime(c.At)
 			// Only the first of these can use the primary key.
 			where.require("event_position "+loose+" "+at,
 				"(event_position, event_id) "+strict+" ("+at+", "+where.bind("UUID", c.ID.String())+")")
@@ -72,9 +72,9 @@ func (s *Store) OpenDeliveries(ctx context.Context, q Queue, after, upTo Cursor,
 // DeliveriesOf returns all deliveries of an event, live ones first, then replays in order of creation.
 func (s *Store) DeliveriesOf(ctx context.Context, eventID uuid.UUID) ([]event.Delivery, error) {
 	where := &conditions{}
-	where.add("event_id = {}", "UUID", eventID.String())
+	where.ofEvents([]uuid.UUID{eventID})
 	where.require(made)
-	return collect(ctx, s.conn, "read deliveries",
+	return collect(with(ctx, byMonth), s.conn, "read deliveries",
 		fmt.Sprintf("SELECT %s FROM deliveries FINAL WHERE %s ORDER BY toString(replay_id), endpoint",
 			deliveryColumns, where), where.args, scanDelivery)
 }
@@ -161,6 +161,22 @@ func (s *Store) RecordOutcomes(ctx context.Context, token string, deliveries []e
 	return s.insertDeliveries(ctx, token, deliveries)
 }
 
+// RecordOutcomesAgain is RecordOutcomes for a token that may have been sent before: see InsertEventsAgain.
+func (s *Store) RecordOutcomesAgain(ctx context.Context, token string, deliveries []event.Delivery,
+	attempts []event.Attempt) error {
+	err := s.RecordOutcomes(ctx, token, nil, attempts)
+	for try := 0; err == nil && try < otherTokens; try++ {
+		token += againSuffix
+		if attempts, err = s.MissingAttempts(ctx, attempts); err == nil {
+			err = s.RecordOutcomes(ctx, token, nil, attempts)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return s.InsertDeliveries(ctx, deliveries)
+}
+
 // InsertDeliveries stores new deliveries. Repeating it changes nothing: a state never replaces a later one.
 func (s *Store) InsertDeliveries(ctx context.Context, deliveries []event.Delivery) error {
 	return s.insertDeliveries(ctx, "", deliveries)
@@ -209,8 +225,7 @@ func (s *Store) DeliverySummaries(ctx context.Context, ids []uuid.UUID, from, to
 		return nil, nil
 	}
 	where := &conditions{}
-	where.add("event_received_at >= {}", "DateTime64(6,'UTC')", micros(from))
-	where.add("event_received_at <= {}", "DateTime64(6,'UTC')", micros(to))
+	where.addBetween("event_received_at", from, to)
 	where.add("event_id IN {}", "Array(UUID)", uuidStrings(ids))
 	where.require(made)
 	return collect(ctx, s.conn, "read deliveries",

@@ -173,6 +173,30 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
+// TestOutcomeTokenWithoutRows is TestTokenWithoutRows for outcomes.
+func TestOutcomeTokenWithoutRows(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	key := event.DeliveryKey{Endpoint: "crm", EventID: idAt(dawn, 1)}
+	deliveries := []event.Delivery{{DeliveryKey: key, EventReceivedAt: dawn, State: event.Delivered, Attempts: 2}}
+	attempts := []event.Attempt{{ID: key.AttemptID(1), EventID: key.EventID, StartedAt: dawn},
+		{ID: key.AttemptID(2), EventID: key.EventID, StartedAt: dawn.Add(time.Second)}}
+	if err := d.RecordOutcomes(background, "token", deliveries, attempts); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for _, table := range []string{"attempts", "deliveries"} {
+			d.exec(t, "ALTER TABLE "+d.localTable(table)+" DELETE WHERE true SETTINGS mutations_sync = 1")
+		}
+		if err := d.RecordOutcomesAgain(background, "token", deliveries, attempts); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := d.text(t, "SELECT toString(((SELECT count() FROM attempts), (SELECT count() FROM deliveries FINAL)))"); n != "(2,1)" {
+		t.Errorf("numbers of attempts and deliveries: %s", n)
+	}
+}
+
 // TestUnsavedReplay verifies that deliveries frozen for a replay that was never saved are not shown, do not block their
 // events, and are purged after a day.
 func TestUnsavedReplay(t *testing.T) {

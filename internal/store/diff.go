@@ -93,7 +93,7 @@ func (d *diffing) look(ctx context.Context, s *Store, replayID uuid.UUID, agains
 	}
 	// No attempt is older than its event, but clocks of two machines differ.
 	d.there = d.bind("String", against)
-	d.old = d.bind("DateTime64(6,'UTC')", micros(oldest.Add(-time.Hour)))
+	d.old = d.bindTime(oldest.Add(-time.Hour))
 	return err
 }
 

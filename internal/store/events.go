@@ -26,9 +26,8 @@ var eventColumns = []string{
 	"accepted_by", "accepted_at", "rejected_as",
 }
 
-// wholeColumns and briefColumns are what scanEvent reads; the second leaves out the two that may be large.
+// scanEvent reads wholeColumns or briefColumns; the latter leave out headers and body, which may be large.
 var (
-	// scanEvent reads wholeColumns or briefColumns; the latter leave out headers and body, which may be large.
 	wholeColumns = strings.Join(eventColumns, ", ") + ", stored_at"
 	briefColumns = strings.NewReplacer("headers,", "[]::Array(Tuple(name String, value String)),", "body,",
 		"'',").Replace(wholeColumns)
@@ -54,9 +53,8 @@ func (s *Store) ListEvents(ctx context.Context, sel event.Selection, page Page) 
 		return nil, err
 	}
 	if page.Before != nil {
-		where.add("received_at <= {}", "DateTime64(6,'UTC')", micros(page.Before.At))
-		where.add("(received_at, id) < ({}, toUUID('"+page.Before.ID.String()+"'))", "DateTime64(6,'UTC')",
-			micros(page.Before.At))
+		where.addTime("received_at <= {}", page.Before.At)
+		where.addTime("(received_at, id) < ({}, toUUID('"+page.Before.ID.String()+"'))", page.Before.At)
 	}
 	return s.queryEvents(ctx, where, briefColumns, fmt.Sprintf("ORDER BY received_at DESC, id DESC LIMIT %d",
 		page.Limit))
@@ -168,7 +166,7 @@ func (s *Store) ListStored(ctx context.Context, sel event.Selection, since time.
 	if err != nil {
 		return nil, err
 	}
-	where.add("stored_at >= {}", "DateTime64(6,'UTC')", micros(since))
+	where.addTime("stored_at >= {}", since)
 	return s.queryEvents(ctx, where, briefColumns, fmt.Sprintf("ORDER BY received_at DESC, id DESC LIMIT %d", limit))
 }
 

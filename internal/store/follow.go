@@ -12,11 +12,12 @@ import (
 	"hooktape/internal/event"
 )
 
-// Subscription says which events an endpoint receives as they arrive; an empty list means any.
+// Subscription selects the events that an endpoint gets as they arrive: those that match every field that is set, each
+// by any of its values. A subscription without fields selects all events.
 type Subscription struct {
-	Sources []string     `json:"sources,omitempty"`
-	Steps   []string     `json:"steps,omitempty"`
-	Kinds   []event.Kind `json:"kinds,omitempty"`
+	Sources []string     `json:"sources,omitempty" yaml:"sources"`
+	Steps   []string     `json:"steps,omitempty" yaml:"steps"`
+	Kinds   []event.Kind `json:"kinds,omitempty" yaml:"kinds"`
 }
 
 // Follow returns the events of a range for live delivery: accepted originals of the subscription that have no delivery
@@ -68,8 +69,7 @@ func (c *conditions) within(r Range) {
 	c.add("spool = {}", "String", r.Spool)
 	c.add("spool_number > {}", "UInt64", r.After)
 	c.add("spool_number <= {}", "UInt64", r.Last)
-	c.add("received_at >= {}", "DateTime64(6,'UTC')", micros(r.From))
-	c.add("received_at <= {}", "DateTime64(6,'UTC')", micros(r.Until))
+	c.addBetween("received_at", r.From, r.Until)
 }
 
 func (sub Subscription) conditions() *conditions {

@@ -14,6 +14,7 @@ import (
 type Forward struct {
 	EventID     uuid.UUID
 	Fallback    event.Fallback
+	Outcome     event.Outcome
 	MissingKeys []string
 }
 
@@ -30,9 +31,9 @@ func (s *Store) Forwards(ctx context.Context, ids []uuid.UUID, from, to time.Tim
 	where.require(where.forwarded(&from, &to))
 	where.add("event_id IN {}", "Array(UUID)", uuidStrings(ids))
 	return collect(ctx, s.conn, "read external requests",
-		"SELECT event_id, fallback, missing_keys FROM attempts WHERE "+where.String(), where.args,
+		"SELECT event_id, fallback, outcome, missing_keys FROM attempts WHERE "+where.String(), where.args,
 		func(rows driver.Rows, f *Forward) error {
-			return rows.Scan(&f.EventID, (*string)(&f.Fallback), &f.MissingKeys)
+			return rows.Scan(&f.EventID, (*string)(&f.Fallback), (*string)(&f.Outcome), &f.MissingKeys)
 		})
 }
 
@@ -41,10 +42,10 @@ func (s *Store) Forwards(ctx context.Context, ids []uuid.UUID, from, to time.Tim
 func (c *conditions) forwarded(from, to *time.Time) string {
 	term := "kind = 'forward'"
 	if from != nil {
-		term += " AND started_at >= " + c.bind("DateTime64(6,'UTC')", micros(from.Add(-forwardSpan)))
+		term += " AND started_at >= " + c.bindTime(from.Add(-forwardSpan))
 	}
 	if to != nil {
-		term += " AND started_at <= " + c.bind("DateTime64(6,'UTC')", micros(to.Add(forwardSpan)))
+		term += " AND started_at <= " + c.bindTime(to.Add(forwardSpan))
 	}
 	return term
 }

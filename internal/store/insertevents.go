@@ -26,22 +26,16 @@ func (s *Store) InsertEvents(ctx context.Context, token string, events []event.E
 
 // InsertEventsAgain is InsertEvents for a token that may have been sent before. ClickHouse writes an insert's token
 // before its rows: a server that was killed in between knows the token and lacks the rows. Missing events are
-// therefore inserted with another token.
+// therefore inserted with another token, and with a third one if the server was killed there, too.
 func (s *Store) InsertEventsAgain(ctx context.Context, token string, events []event.Event) error {
-	if err := s.insertEvents(ctx, token, events); err != nil {
-		return err
-	}
-	missing, err := s.withoutStored(ctx, events)
-	if err == nil && len(missing) > 0 {
-		select { // the earlier insert may be about to finish
-		case <-time.After(insertSettles):
-			missing, err = s.withoutStored(ctx, missing)
-		case <-ctx.Done():
-			return ctx.Err()
+	err := s.insertEvents(ctx, token, events)
+	missing := events
+	for try := 0; err == nil && try < otherTokens; try++ {
+		if missing, err = s.lost(ctx, missing); err != nil || len(missing) == 0 {
+			break
 		}
-	}
-	if err == nil && len(missing) > 0 {
-		err = s.insertEvents(ctx, token+AgainSuffix, missing)
+		token += againSuffix
+		err = s.insertEvents(ctx, token, missing)
 	}
 	if err != nil {
 		return err
@@ -49,27 +43,48 @@ func (s *Store) InsertEventsAgain(ctx context.Context, token string, events []ev
 	return s.markStored(ctx, events)
 }
 
-// AgainSuffix turns a token whose rows ClickHouse has lost into another one.
-const AgainSuffix = "-again"
+const (
+	// againSuffix turns a token whose rows ClickHouse has lost into another one. An insert is tried with otherTokens.
+	againSuffix = "-again"
+	otherTokens = 2
+	// insertSettles is longer than an insert takes from its token to its rows.
+	insertSettles = 2 * time.Second
+)
 
-// insertSettles is longer than an insert takes from its token to its rows.
-const insertSettles = 2 * time.Second
+// lost returns the inserted events that are not stored, and will not be.
+func (s *Store) lost(ctx context.Context, events []event.Event) ([]event.Event, error) {
+	missing, _, err := s.SplitStored(ctx, events)
+	if err != nil || len(missing) == 0 {
+		return nil, err
+	}
+	select { // an earlier insert may be about to finish
+	case <-time.After(insertSettles):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	missing, _, err = s.SplitStored(ctx, missing)
+	return missing, err
+}
 
-func (s *Store) withoutStored(ctx context.Context, events []event.Event) (missing []event.Event, err error) {
+// SplitStored splits events into those that are not stored and the ids of those that are.
+func (s *Store) SplitStored(ctx context.Context, events []event.Event) (missing []event.Event, stored []uuid.UUID,
+	err error) {
 	ids := make([]uuid.UUID, len(events))
 	for i := range events {
 		ids[i] = events[i].ID
 	}
-	stored, err := s.StoredEvents(ctx, ids)
+	there, err := s.StoredEvents(ctx, ids)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for i := range events {
-		if !stored[events[i].ID] {
+		if id := events[i].ID; there[id] {
+			stored = append(stored, id)
+		} else {
 			missing = append(missing, events[i])
 		}
 	}
-	return missing, nil
+	return missing, stored, nil
 }
 
 func (s *Store) insertEvents(ctx context.Context, token string, events []event.Event) error {
@@ -120,7 +135,7 @@ type Quarantined struct {
 // server that was killed between an insert's token and its rows would drop the event when it is sent again.
 func (s *Store) InsertQuarantine(ctx context.Context, q Quarantined) error {
 	where := &conditions{}
-	where.add("received_at = {}", "DateTime64(6,'UTC')", micros(q.ReceivedAt))
+	where.addTime("received_at = {}", q.ReceivedAt)
 	where.add("id = {}", "UUID", q.ID.String())
 	sum := sha256.Sum256(q.Record) // the record may be too long for a parameter
 	where.add("lower(hex(SHA256(record))) = {}", "String", hex.EncodeToString(sum[:]))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -47,6 +46,7 @@ func deliveriesMatching(sel event.DeliverySelection) (*conditions, error) {
 
 func (c *conditions) addDeliveries(sel event.DeliverySelection) error {
 	c.require(made)
+	sel = sel.Complete()
 	for _, f := range event.DeliveryFilters {
 		values := f.Values(sel)
 		switch {
@@ -65,18 +65,31 @@ func (c *conditions) addDeliveries(sel event.DeliverySelection) error {
 // deliveryConditionOf has the conditions of filters that do not compare one column.
 var deliveryConditionOf = map[string]func(*conditions, event.DeliverySelection){
 	"replay": func(c *conditions, sel event.DeliverySelection) {
-		ids := slices.Clone(sel.Replays)
-		for i, id := range ids {
-			if id == event.LiveDelivery {
-				ids[i] = uuid.Nil.String()
+		ids := []string{}
+		term := "replay_id IN {}"
+		for _, id := range sel.Replays {
+			switch id {
+			case event.LiveDelivery:
+				ids = append(ids, uuid.Nil.String())
+			case event.AnyReplay:
+				term = "(replay_id IN {} OR NOT (" + live + "))"
+			default:
+				ids = append(ids, id)
 			}
 		}
-		c.add("replay_id IN {}", "Array(UUID)", ids)
+		c.add(term, "Array(UUID)", ids)
 	},
 	"event": func(c *conditions, sel event.DeliverySelection) { c.ofEvents(sel.Events) },
 	"status_code": func(c *conditions, sel event.DeliverySelection) {
 		c.add("hasAny({}, [toString(status_code), concat(toString(intDiv(status_code, 100)), 'xx')])", "Array(String)",
 			sel.StatusCodes)
+	},
+	"subscriber": func(c *conditions, sel event.DeliverySelection) {
+		ids := slices.Clone(sel.Subscribers)
+		for _, id := range sel.Subscribers {
+			ids = append(ids, "m:"+id) // of a messenger; see subscriber
+		}
+		c.add("subscriber IN {}", "Array(String)", ids)
 	},
 	"group": func(c *conditions, sel event.DeliverySelection) {
 		c.add(failureGroup+" IN {}", "Array(String)", sel.Groups)
@@ -94,32 +107,39 @@ var deliveryConditionOf = map[string]func(*conditions, event.DeliverySelection){
 			id, _ := event.ParseDeliveryID(text) // an invalid one has the zero event
 			events[i] = id.Event
 		}
-		c.ofEvents(events)
+		c.receivedWith(events)
+		if len(events) <= maxParameters { // for the index; of more it is as long as the ids
+			c.add("event_id IN {}", "Array(UUID)", uuidStrings(events))
+		}
 		c.add("concat(toString(event_id), '-', "+fork+") IN {}", "Array(String)", sel.IDs)
 	},
 }
 
 func since(column string, of func(event.DeliverySelection) *time.Time) func(*conditions, event.DeliverySelection) {
 	return func(c *conditions, sel event.DeliverySelection) {
-		c.add(column+" >= {}", "DateTime64(6,'UTC')", micros(*of(sel)))
+		c.addTime(column+" >= {}", *of(sel))
 	}
 }
 
 // until also excludes the zero time of deliveries without an attempt.
 func until(column string, of func(event.DeliverySelection) *time.Time) func(*conditions, event.DeliverySelection) {
 	return func(c *conditions, sel event.DeliverySelection) {
-		c.add(column+" < {}", "DateTime64(6,'UTC')", micros(*of(sel)))
+		c.addTime(column+" < {}", *of(sel))
 		c.require(column + " > toDateTime64(0, 6, 'UTC')")
 	}
 }
 
 // ofEvents requires that a delivery is of one of these events.
 func (c *conditions) ofEvents(ids []uuid.UUID) {
-	if from, to, ok := event.IDRange(ids); ok {
-		c.add("event_received_at >= {}", "DateTime64(6,'UTC')", micros(from))
-		c.add("event_received_at <= {}", "DateTime64(6,'UTC')", micros(to))
-	}
+	c.receivedWith(ids)
 	c.add("event_id IN {}", "Array(UUID)", uuidStrings(ids))
+}
+
+// receivedWith limits deliveries to the times of receipt of events, if their ids contain times.
+func (c *conditions) receivedWith(ids []uuid.UUID) {
+	if from, to, ok := event.IDRange(ids); ok {
+		c.addBetween("event_received_at", from, to)
+	}
 }
 
 // ListDeliveries returns selected deliveries, those of the newest events first. It goes back in steps of time and stops
@@ -151,7 +171,7 @@ func (s *Store) deliveriesBetween(ctx context.Context, sel event.DeliverySelecti
 		return nil, err
 	}
 	if page.Before != nil {
-		at := where.bind("DateTime64(6,'UTC')", micros(page.Before.At))
+		at := where.bindTime(page.Before.At)
 		where.require("event_received_at <= "+at, fmt.Sprintf("(event_received_at, event_id, %s) < (%s, %s, %s)", fork,
 			at, where.bind("UUID", page.Before.ID.Event.String()), where.bind("String", page.Before.ID.Fork)))
 	}
@@ -169,12 +189,12 @@ var byMonth = map[string]any{"do_not_merge_across_partitions_select_final": 1}
 func (s *Store) deliverySpan(ctx context.Context, sel event.DeliverySelection, page DeliveryPage) (begin, end time.Time,
 	most time.Duration, err error) {
 	where, err := deliveriesMatching(event.DeliverySelection{From: sel.From, Until: sel.Until, Events: sel.Events,
-		Replays: sel.Replays, Endpoints: sel.Endpoints})
+		Replays: sel.Replays, Endpoints: sel.Endpoints, IDs: sel.IDs})
 	if err != nil {
 		return begin, end, 0, err
 	}
 	if page.Before != nil {
-		where.add("event_received_at <= {}", "DateTime64(6,'UTC')", micros(page.Before.At))
+		where.addTime("event_received_at <= {}", page.Before.At)
 	}
 	var rows uint64
 	err = s.conn.QueryRow(ctx, "SELECT min(event_received_at), max(event_received_at), count() FROM deliveries WHERE "+
@@ -189,8 +209,9 @@ func (s *Store) deliverySpan(ctx context.Context, sel event.DeliverySelection, p
 // DeliveryCount is the number of deliveries of a queue that are in a state.
 type DeliveryCount struct {
 	Queue
-	State event.DeliveryState
-	N     uint64
+	State       event.DeliveryState
+	N           uint64
+	First, Last time.Time // receipt of their first and last event
 }
 
 // CountSelectedDeliveries counts selected deliveries by queue and state.
@@ -200,10 +221,11 @@ func (s *Store) CountSelectedDeliveries(ctx context.Context, sel event.DeliveryS
 		return nil, err
 	}
 	return collect(with(ctx, byMonth), s.patient, "count deliveries",
-		"SELECT replay_id, endpoint, state, count() FROM deliveries FINAL WHERE "+where.String()+
+		"SELECT replay_id, endpoint, state, count(), min(event_received_at), max(event_received_at) "+
+			"FROM deliveries FINAL WHERE "+where.String()+
 			" GROUP BY replay_id, endpoint, state ORDER BY endpoint, toString(replay_id), state", where.args,
 		func(rows driver.Rows, c *DeliveryCount) error {
-			return rows.Scan(&c.ReplayID, &c.Endpoint, (*string)(&c.State), &c.N)
+			return rows.Scan(&c.ReplayID, &c.Endpoint, (*string)(&c.State), &c.N, &c.First, &c.Last)
 		})
 }
 
@@ -217,54 +239,104 @@ type FailureGroup struct {
 	FirstSeen   time.Time
 	LastSeen    time.Time
 	States      map[event.DeliveryState]uint64
+	Resolved    uint64 // deliveries whose event was delivered to the endpoint later
 	Subscribers uint64
 	Example     event.DeliveryKey // the delivery that was tried last
 }
 
+// Failures are the failure groups of a selection of deliveries.
+type Failures struct {
+	Groups []FailureGroup
+	// Count and Resolved count the deliveries of all groups, also of those beyond the limit.
+	Count    uint64
+	Resolved uint64
+}
+
 // FailureGroups groups selected deliveries that failed, those seen last first; at most limit. Without states in the
 // selection they are the failed and the retrying ones.
-func (s *Store) FailureGroups(ctx context.Context, sel event.DeliverySelection, limit int) ([]FailureGroup, error) {
+func (s *Store) FailureGroups(ctx context.Context, sel event.DeliverySelection, limit int) (list Failures, err error) {
 	if len(sel.States) == 0 {
-		sel.States = []event.DeliveryState{event.Failed, event.Retrying}
+		sel.States = event.FailureStates
 	}
 	where, err := deliveriesMatching(sel)
 	if err != nil {
-		return nil, err
+		return list, err
 	}
 	where.require("state NOT IN ('delivered', 'pending')")
-	sql := fmt.Sprintf(`SELECT %s AS key, any(endpoint), any(status_code), any(outcome), any(%s),
+	delivered := &conditions{args: where.args}
+	if err := delivered.addDeliveries(event.DeliverySelection{From: sel.From, Until: sel.Until,
+		Endpoints: sel.Endpoints, States: []event.DeliveryState{event.Delivered}}); err != nil {
+		return list, err
+	}
+	const resolved = "countIf(delivered_at > updated_at)"
+	sql := fmt.Sprintf(`SELECT %[1]s AS key, any(endpoint), any(status_code), any(outcome), any(%[2]s),
 			min(if(first_attempt_at > toDateTime64(0, 6, 'UTC'), first_attempt_at, updated_at)), max(updated_at),
-			CAST(sumMap(map(toString(state), toUInt64(1))), 'Map(String, UInt64)'), uniqExact(subscriber),
-			argMax((replay_id, event_id), updated_at).1, argMax((replay_id, event_id), updated_at).2
-		FROM deliveries FINAL WHERE %s GROUP BY key ORDER BY 7 DESC, key LIMIT %d`, failureGroup, failureLine, where, limit)
-	return collect(with(ctx, byMonth), s.patient, "group failures", strings.TrimSpace(sql), where.args, scanGroup)
+			CAST(sumMap(map(toString(state), toUInt64(1))), 'Map(String, UInt64)'), %[3]s, uniqExact(subscriber),
+			argMax((replay_id, event_id), updated_at).1, argMax((replay_id, event_id), updated_at).2,
+			sum(count()) OVER (), sum(%[3]s) OVER ()
+		FROM (SELECT * FROM deliveries FINAL WHERE %[4]s) AS failures
+		LEFT JOIN (SELECT endpoint, event_id, max(updated_at) AS delivered_at FROM deliveries FINAL
+			WHERE %[5]s AND (endpoint, event_id) IN (SELECT endpoint, event_id FROM deliveries FINAL WHERE %[4]s)
+			GROUP BY endpoint, event_id) AS later USING (endpoint, event_id)
+		GROUP BY key ORDER BY 7 DESC, key LIMIT %[6]d`, failureGroup, failureLine, resolved, where, delivered, limit)
+	list.Groups, err = collect(with(ctx, byMonth), s.patient, "group failures", sql, delivered.args,
+		func(rows driver.Rows, g *FailureGroup) error {
+			states := map[string]uint64{}
+			err := rows.Scan(&g.Key, &g.Endpoint, &g.StatusCode, (*string)(&g.Outcome), &g.Line, &g.FirstSeen,
+				&g.LastSeen, &states, &g.Resolved, &g.Subscribers, &g.Example.ReplayID, &g.Example.EventID,
+				&list.Count, &list.Resolved)
+			g.States, g.Example.Endpoint = typed[event.DeliveryState](states), g.Endpoint
+			return err
+		})
+	return list, err
 }
 
-func scanGroup(rows driver.Rows, g *FailureGroup) error {
-	states := map[string]uint64{}
-	err := rows.Scan(&g.Key, &g.Endpoint, &g.StatusCode, (*string)(&g.Outcome), &g.Line, &g.FirstSeen, &g.LastSeen,
-		&states, &g.Subscribers, &g.Example.ReplayID, &g.Example.EventID)
-	g.States, g.Example.Endpoint = typed[event.DeliveryState](states), g.Endpoint
-	return err
-}
-
-// EventsToRetry returns the events of selected deliveries in order of arrival, each once; at most limit. Those with a
-// delivered or open delivery in a replay to the same endpoint that was created after a time were sent again already,
-// and are left out; a zero time leaves out none.
-func (s *Store) EventsToRetry(ctx context.Context, sel event.DeliverySelection, after time.Time,
-	limit int) ([]uuid.UUID, error) {
+// EventsToRetry returns the events of selected deliveries in order of arrival, each once; at most limit.
+func (s *Store) EventsToRetry(ctx context.Context, sel event.DeliverySelection, limit int) ([]uuid.UUID, error) {
 	where, err := deliveriesMatching(sel)
 	if err != nil {
 		return nil, err
-	}
-	if !after.IsZero() {
-		where.require("(endpoint, event_id) NOT IN (SELECT endpoint, event_id FROM deliveries FINAL WHERE " +
-			"state NOT IN ('failed', 'cancelled') AND replay_id GLOBAL IN (SELECT id FROM replays WHERE created_at > " +
-			where.bind("DateTime64(6,'UTC')", micros(after)) + "))")
 	}
 	return collect(with(ctx, byMonth), s.patient, "read deliveries", fmt.Sprintf(
 		"SELECT event_id FROM deliveries FINAL WHERE %s ORDER BY event_position, event_id LIMIT 1 BY event_id LIMIT %d",
 		where, limit), where.args, scanID)
+}
+
+// retried returns the condition that an event has one of the selected deliveries. If only those in some states are
+// selected, those of a replay whose events a later replay to the same endpoint has delivered, or still will, do not
+// count.
+func (c *conditions) retried(sel event.DeliverySelection) (string, error) {
+	d := &conditions{args: c.args}
+	if err := d.addDeliveries(sel); err != nil {
+		return "", err
+	}
+	parents := slices.DeleteFunc(slices.Clone(sel.Replays), func(id string) bool { return uuid.Validate(id) != nil })
+	if len(parents) > 0 && len(sel.States) > 0 {
+		d.require("(endpoint, event_id) NOT IN (SELECT endpoint, event_id FROM deliveries FINAL WHERE " +
+			"state NOT IN ('failed', 'cancelled') AND replay_id GLOBAL IN (SELECT id FROM replays WHERE created_at > " +
+			"(SELECT max(created_at) FROM replays WHERE id IN " + d.bind("Array(UUID)", parents) + ")))")
+	}
+	c.args = d.args
+	return "id IN (SELECT event_id FROM deliveries FINAL WHERE " + d.String() + ")", nil
+}
+
+// OpenRetries describes the open deliveries of a queue in which some wait for a retry.
+type OpenRetries struct {
+	Retrying uint64    // those that wait for their next attempt
+	Next     time.Time // of the first of these attempts
+	Others   uint64    // the other open ones
+	Free     uint64    // the others of subscribers without a delivery that waits for its next attempt
+}
+
+// OpenRetries returns the open deliveries of a queue.
+func (s *Store) OpenRetries(ctx context.Context, q Queue) (open OpenRetries, err error) {
+	where := q.conditions()
+	where.require(openState)
+	err = s.conn.QueryRow(with(ctx, byMonth), `SELECT sum(retrying), minIf(next, retrying > 0), sum(others), sumIf(others, retrying = 0)
+		FROM (SELECT subscriber, countIf(state = 'retrying') AS retrying, minIf(next_at, state = 'retrying') AS next, countIf(state != 'retrying') AS others
+			FROM deliveries FINAL WHERE `+where.String()+` GROUP BY subscriber)`, where.args...).Scan(&open.Retrying,
+		&open.Next, &open.Others, &open.Free)
+	return open, explain("read retries", err)
 }
 
 // Earlier is a delivery of the same subscriber for which another one waits.
@@ -273,18 +345,21 @@ type Earlier struct {
 	State event.DeliveryState
 }
 
-// EarlierDeliveries returns, for deliveries of a queue with order, the first open delivery of the same subscriber, by
-// subscriber. It may be the delivery itself.
-func (s *Store) EarlierDeliveries(ctx context.Context, q Queue, subscribers []string) (map[string]Earlier, error) {
+// EarlierDeliveries returns, for deliveries of a queue with order up to a position, the first open delivery of the same
+// subscriber, by subscriber. It may be the delivery itself. It groups the versions of these subscribers' deliveries,
+// because FINAL would merge the whole queue.
+func (s *Store) EarlierDeliveries(ctx context.Context, q Queue, subscribers []string, upTo time.Time) (
+	map[string]Earlier, error) {
 	where := q.conditions()
-	where.require(openState)
 	where.add("subscriber IN {}", "Array(String)", subscribers)
+	where.addTime("event_position <= {}", upTo)
 	type row struct {
 		subscriber string
 		Earlier
 	}
-	rows, err := collect(with(ctx, byMonth), s.conn, "read deliveries",
-		"SELECT subscriber, event_id, state FROM deliveries FINAL WHERE "+where.String()+
+	rows, err := collect(ctx, s.conn, "read deliveries",
+		"SELECT subscriber, event_id, argMax(state, version) AS last FROM deliveries WHERE "+where.String()+
+			" GROUP BY subscriber, event_position, event_id HAVING NOT "+inStates("last", event.FinalStates)+
 			" ORDER BY event_position, event_id LIMIT 1 BY subscriber", where.args,
 		func(rows driver.Rows, r *row) error {
 			return rows.Scan(&r.subscriber, &r.EventID, (*string)(&r.State))

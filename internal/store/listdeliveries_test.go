@@ -88,9 +88,10 @@ func TestListDeliveries(t *testing.T) {
 	record(t, d, "", older[:5]...)                                          // a late insert of an older version
 	record(t, d, "", one(11, uuid.Max, "crm", event.Pending, 0, 0, "", "")) // its replay is still being frozen
 
-	groups, err := d.FailureGroups(background, event.DeliverySelection{}, 10)
-	if err != nil || len(groups) != 3 {
-		t.Fatalf("%d groups, %v: %+v", len(groups), err, groups)
+	failures, err := d.FailureGroups(background, event.DeliverySelection{}, 2)
+	groups := failures.Groups
+	if err != nil || len(groups) != 2 || failures.Count != 7 || failures.Resolved != 0 {
+		t.Fatalf("%d groups, %v: %+v", len(groups), err, failures)
 	}
 	busy := groups[0]
 	if busy.Line != "worker # of # is busy, id #-#" || busy.StatusCode != 503 || busy.Endpoint != "crm" ||
@@ -114,6 +115,8 @@ func TestListDeliveries(t *testing.T) {
 		"state=pending&state=unknown":                 {10, 7},
 		"replay=live&state=failed":                    {6, 5, 4, 2, 1},
 		"replay=" + r.ID.String():                     {9, 8},
+		"replay=any":                                  {9, 8},
+		"replay=live&replay=any":                      {10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0},
 		"replay=live&replay=" + r.ID.String():         {10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0},
 		"event=" + all[4].EventID.String():            {4},
 		"subscriber=p0":                               {9, 6, 3, 0},
@@ -146,6 +149,12 @@ func TestListDeliveries(t *testing.T) {
 	want := []store.DeliveryCount{{Queue: store.Queue{Endpoint: "crm"}, State: event.Failed, N: 5},
 		{Queue: store.Queue{ReplayID: r.ID, Endpoint: "crm"}, State: event.Failed, N: 1},
 		{Queue: store.Queue{ReplayID: r.ID, Endpoint: url1}, State: event.Cancelled, N: 1}}
+	for i := range counts {
+		if counts[i].First.Before(at(0)) || counts[i].Last.After(at(10)) {
+			t.Errorf("events were received from %s to %s", counts[i].First, counts[i].Last)
+		}
+		counts[i].First, counts[i].Last = time.Time{}, time.Time{}
+	}
 	if err != nil || !slices.Equal(counts, want) {
 		t.Errorf("counts %v, %v", counts, err)
 	}

@@ -22,7 +22,7 @@ func (s *Store) neighbour(ctx context.Context, subscriber string, of Cursor, sid
 	if err != nil {
 		return nil, err
 	}
-	at := where.bind("DateTime64(6,'UTC')", micros(of.At))
+	at := where.bindTime(of.At)
 	where.require("received_at "+side+"= "+at, "(received_at, id) "+side+" ("+at+", "+where.bind("UUID",
 		of.ID.String())+")")
 	return s.firstEvent(ctx, where, wholeColumns, order)

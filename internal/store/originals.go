@@ -58,7 +58,7 @@ func (s *Store) Originals(ctx context.Context, events []event.Event) (map[uuid.U
 // addStored adds the stored arrivals of the requests with these hashes.
 func (s *Store) addStored(ctx context.Context, since time.Time, hashes []string, arrivals map[request][]arrival) error {
 	where := &conditions{}
-	where.add("received_at >= {}", "DateTime64(6,'UTC')", micros(since))
+	where.addTime("received_at >= {}", since)
 	where.add("body_sha256 IN {}", "Array(String)", hashes)
 	where.require("verdict = 'accepted'")
 	type row struct {

@@ -111,7 +111,7 @@ func (s *Store) partsSince(ctx context.Context, table string, since time.Time) (
 		where.add("table = {}", "String", table)
 	}
 	where.add("database = {}", "String", s.Database())
-	where.add("modification_time >= {}", "DateTime64(6,'UTC')", micros(epochIfZero(since)))
+	where.addTime("modification_time >= {}", epochIfZero(since))
 	return collect(ctx, s.conn, "list the parts",
 		fmt.Sprintf("SELECT table, name, path, bytes_on_disk FROM system.parts WHERE active AND %s ORDER BY table, name", where), where.args,
 		func(rows driver.Rows, p *activePart) error { return rows.Scan(&p.Table, &p.Name, &p.Path, &p.Bytes) })

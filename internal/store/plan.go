@@ -14,8 +14,13 @@ import (
 // PlanRequest describes a replay.
 type PlanRequest struct {
 	Selection event.Selection
-	Endpoint  string
-	Mode      event.Mode // zero is event.ModeAll
+	// Retries selects the failed deliveries whose events are sent again: all live ones, or all of one replay. nil is
+	// none: the replay is of all events of the selection.
+	Retries *event.DeliverySelection
+	// Except selects failed deliveries whose events another replay to the endpoint will have sent before.
+	Except   []event.DeliverySelection
+	Endpoint string
+	Mode     event.Mode // zero is event.ModeAll
 	// IncludeRejected also sends the selected rejected events that are stored as a whole.
 	IncludeRejected bool
 }
@@ -24,28 +29,28 @@ type PlanRequest struct {
 // Delivered, OnTheirWay, Repeats, BodiesGone, Forgotten and the rest. Count is the rest and, with event.ModeAll, also
 // those delivered and on their way.
 type Plan struct {
-	Count      uint64 `json:"count"`        // events that would be sent
-	Delivered  uint64 `json:"delivered"`    // already delivered to the endpoint, live or in a replay
-	OnTheirWay uint64 `json:"on_their_way"` // open deliveries, live or of a replay that is not final
-	Repeats    uint64 `json:"repeats"`      // duplicates, left out unless the selection names events by id
-	BodiesGone uint64 `json:"bodies_gone"`  // bodies past their retention: never sent
+	Count      uint64 `json:"count" doc:"How many events would be sent."`
+	Delivered  uint64 `json:"delivered" doc:"How many of the selected events were already delivered to the endpoint."`
+	OnTheirWay uint64 `json:"on_their_way" doc:"How many are on their way there: live, or by an unfinished replay."`
+	Repeats    uint64 `json:"repeats" doc:"How many are duplicates sent by BotHelp. They are left out unless selected by id."`
+	BodiesGone uint64 `json:"bodies_gone" doc:"How many have no body any more, because it is past its retention; they are never sent."`
 	// Forgotten are events past the retention of deliveries: whether the endpoint received them is unknown. They are
 	// left out with event.ModeUndelivered; with event.ModeAll there are none.
-	Forgotten uint64 `json:"forgotten"`
-	Rejected  uint64 `json:"rejected"` // rejected events among Count
+	Forgotten uint64 `json:"forgotten" doc:"How many are older than the retention of deliveries, so it is unknown whether they were delivered; the mode undelivered leaves them out."`
+	Rejected  uint64 `json:"rejected" doc:"How many of those that would be sent were rejected; none without include_rejected."`
 
 	First time.Time     `json:"first"` // of the events that would be sent, as are Last, Parts and Heads
 	Last  time.Time     `json:"last"`
-	Parts []PlanPart    `json:"parts"`
+	Parts []PlanPart    `json:"parts" doc:"The same by day, source and step."`
 	Heads []event.Event `json:"-"` // the first few, in order of arrival, without headers and body
 }
 
 // PlanPart is the share of one source, step and day in a plan.
 type PlanPart struct {
-	Source string `json:"source"`
-	Step   string `json:"step"`
-	Day    string `json:"day"` // of receipt, in UTC, such as 2026-03-01
-	Count  uint64 `json:"count"`
+	Source string `json:"source" doc:"The source."`
+	Step   string `json:"step" doc:"The step; empty for none."`
+	Day    string `json:"day" doc:"The day of receipt, UTC."`
+	Count  uint64 `json:"count" doc:"How many events."`
 }
 
 // planHeads is the number of events that a plan shows.

@@ -88,12 +88,11 @@ func (s *Store) purgeUntil(ctx context.Context, cutoff time.Time) (time.Time, er
 	return cutoff, explain("read the positions of pollers", err)
 }
 
-// purgeSettings make each statement return when its work is done, or fail. A statement may name a hundred thousand
-// replays that are not final. The key determines a delivery's month, so FINAL need not compare months.
+// purgeSettings make each statement return when its work is done, or fail. The key determines a delivery's month, so
+// FINAL need not compare months.
 func (c cluster) purgeSettings() clickhouse.Settings {
 	settings := clickhouse.Settings{"mutations_sync": 1, "optimize_skip_merged_partitions": 1,
-		"optimize_throw_if_noop": 1,
-		"max_query_size":         4 << 20, "do_not_merge_across_partitions_select_final": 1}
+		"optimize_throw_if_noop": 1, "do_not_merge_across_partitions_select_final": 1}
 	if !c.one() {
 		// A shard without rows of the month would cause an error; checkMerged checks instead.
 		maps.Copy(settings, clickhouse.Settings{"optimize_throw_if_noop": 0,

@@ -18,7 +18,8 @@ func quoteName(name string) string {
 	return "`" + strings.NewReplacer(`\`, `\\`, "`", "\\`").Replace(name) + "`"
 }
 
-// conditions collects the terms of a WHERE clause and their server-side parameters: no value is part of the SQL text.
+// conditions collects the terms of a WHERE clause and their server-side parameters: no value but a long list is part of
+// the SQL text.
 type conditions struct {
 	terms []string
 	args  []any
@@ -26,11 +27,38 @@ type conditions struct {
 	expression string
 }
 
-// bind passes value to the server as the given ClickHouse type and returns its placeholder in the text.
+// bind passes value to the server as the given ClickHouse type and returns its placeholder in the text. A long list
+// is quoted in the text instead: over HTTP all parameters are a part of the URL, which may have 1 MiB.
 func (c *conditions) bind(clickhouseType string, value any) string {
+	if list, ok := value.([]string); ok && lengthOf(list) > maxParameterBytes {
+		return "CAST([" + quoteTexts(list) + "] AS " + clickhouseType + ")"
+	}
 	name := fmt.Sprintf("p%d", len(c.args))
 	c.args = append(c.args, clickhouse.Named(name, value))
 	return "{" + name + ":" + clickhouseType + "}"
+}
+
+// maxParameterBytes is the length of a list from which on it is a part of the text.
+const maxParameterBytes = 32 << 10
+
+// maxQueryBytes is the length that the server allows a statement, which may name 100,000 events or deliveries. The
+// embedded engine allows no more.
+const maxQueryBytes = 8 << 20
+
+func lengthOf(list []string) (n int) {
+	for _, s := range list {
+		n += len(s)
+	}
+	return n
+}
+
+// quoteTexts quotes a list of texts in the form in which ClickHouse reads it.
+func quoteTexts(list []string) string {
+	quoted := make([]string, len(list))
+	for i, s := range list {
+		quoted[i] = quoteText(s)
+	}
+	return strings.Join(quoted, ", ")
 }
 
 // add appends a term in which every {} is replaced by the placeholder of value.
@@ -49,8 +77,22 @@ func (c *conditions) String() string {
 	return strings.Join(c.terms, "\n  AND ")
 }
 
-// micros formats a time for a parameter of type DateTime64(6,'UTC'): the driver would cut the fraction of a time.Time.
+// micros formats a time as ClickHouse reads it: the driver would cut the fraction of a time.Time.
 func micros(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000000") }
+
+// bindTime is bind for a time.
+func (c *conditions) bindTime(t time.Time) string { return c.bind("DateTime64(6,'UTC')", micros(t)) }
+
+// addTime is add for a time.
+func (c *conditions) addTime(term string, t time.Time) {
+	c.require(strings.ReplaceAll(term, "{}", c.bindTime(t)))
+}
+
+// addBetween requires that a column is between two times, both included.
+func (c *conditions) addBetween(column string, from, to time.Time) {
+	c.addTime(column+" >= {}", from)
+	c.addTime(column+" <= {}", to)
+}
 
 func addIn[T ~string](c *conditions, column string, values []T) {
 	if len(values) > 0 {

@@ -118,7 +118,7 @@ func (s *Store) ranges(ctx context.Context, c *conditions, position, where, grou
 // received from then on, as far as clocks agree, and all events stored from now on, whatever the clocks say.
 func (s *Store) Start(ctx context.Context, known time.Time) (positions map[string]uint64, err error) {
 	c := &conditions{}
-	since := "received_at >= " + c.bind("DateTime64(6,'UTC')", micros(known))
+	since := "received_at >= " + c.bindTime(known)
 	type row struct {
 		spool  string
 		number uint64

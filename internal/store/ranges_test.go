@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 
 	"hooktape/internal/event"
 	"hooktape/internal/store"
+	"hooktape/internal/testutil/enginetest"
 )
 
 // numbered returns n events of a spool with the numbers from first on, a millisecond apart.
@@ -89,7 +92,7 @@ func TestMarkStored(t *testing.T) {
 }
 
 // TestTokenWithoutRows verifies that a server that was killed between storing an insert's token and its rows accepts
-// the repeated insert.
+// the repeated insert, also when it was killed there a second time.
 func TestTokenWithoutRows(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
@@ -97,8 +100,8 @@ func TestTokenWithoutRows(t *testing.T) {
 	if err := d.InsertEvents(background, "token", events); err != nil {
 		t.Fatal(err)
 	}
-	d.exec(t, "ALTER TABLE events DELETE WHERE spool_number > 1 SETTINGS mutations_sync = 1")
 	for range 2 {
+		d.exec(t, "ALTER TABLE "+d.localTable("events")+" DELETE WHERE spool_number > 1 SETTINGS mutations_sync = 1")
 		if err := d.InsertEventsAgain(background, "token", events); err != nil {
 			t.Fatal(err)
 		}
@@ -106,5 +109,34 @@ func TestTokenWithoutRows(t *testing.T) {
 	if got := d.text(t,
 		"SELECT toString(groupArray(spool_number)) FROM (SELECT spool_number FROM events ORDER BY spool_number)"); got != "[1,2,3]" {
 		t.Errorf("stored numbers: %s", got)
+	}
+}
+
+// TestInsertCutShort verifies the same on an engine that is killed: ClickHouse records an insert's token before it
+// renames the part.
+func TestInsertCutShort(t *testing.T) {
+	engine := enginetest.Start(t)
+	d := open(t, engine.DSN("hooktape"))
+	if _, err := d.Migrate(background); err != nil {
+		t.Fatal(err)
+	}
+	events := numbered("a", 1, 3)
+	if err := d.InsertEvents(background, "token", events); err != nil {
+		t.Fatal(err)
+	}
+	part := filepath.Clean(d.text(t, "SELECT path FROM system.parts WHERE active AND table = 'events'"))
+	engine.Kill()
+	// the state before ClickHouse renames the part
+	if err := os.Rename(part, filepath.Join(filepath.Dir(part), "tmp_insert_"+filepath.Base(part))); err != nil {
+		t.Fatal(err)
+	}
+	engine.Restart()
+	for range 2 {
+		if err := d.InsertEventsAgain(background, "token", events); err != nil {
+			t.Fatal(err)
+		}
+		if n := d.text(t, "SELECT toString(count()) FROM events"); n != "3" {
+			t.Errorf("%s events stored, want 3", n)
+		}
 	}
 }

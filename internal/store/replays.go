@@ -1,11 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -19,26 +21,66 @@ var replayColumns = []string{
 	"id", "created_at", "updated_at", "created_by", "state", "reason", "endpoint", "url", "selection", "total",
 	"rate", "concurrency", "event_order", "mode", "retry", "max_attempts", "pace", "stop_after_failures", "headers",
 	"idempotency_key", "counts", "per_second", "public_only",
-	"include_rejected", "parent",
+	"include_rejected", "parent", "retries",
 }
 
-// SaveReplay stores a replay's new state. UpdatedAt orders the states.
+// SaveReplay stores a replay. UpdatedAt orders its states; SaveProgress stores the next ones.
 func (s *Store) SaveReplay(ctx context.Context, r event.Replay) error {
-	selection, err := json.Marshal(r.Selection)
+	selection, retries, err := selectionTexts(r)
 	if err != nil {
-		return fmt.Errorf("save replay: %w", err)
+		return err
 	}
+	return s.insert(ctx, "", "replays ("+strings.Join(replayColumns, ", ")+")", func(batch driver.Batch) error {
+		return batch.Append(r.ID, r.CreatedAt, r.UpdatedAt, r.CreatedBy, string(r.State), r.Reason, r.Endpoint, r.URL,
+			selection, r.Total,
+			r.Rate, r.Concurrency, string(r.Order), string(r.Mode), string(r.Retry), r.MaxAttempts, r.Pace,
+			r.StopAfterFailures, headerTuples(r.Headers),
+			r.IdempotencyKey, countsOf(r), r.PerSecond, r.PublicOnly, r.IncludeRejected, r.Parent, retries)
+	})
+}
+
+// SaveProgress stores the state, the rate and the counts of a replay, with its other columns as they are: the selection
+// may have megabytes, and progress is stored every two seconds.
+func (s *Store) SaveProgress(ctx context.Context, r event.Replay) error {
+	c := &conditions{}
+	changed := map[string]string{
+		"updated_at": c.bindTime(r.UpdatedAt),
+		"state":      c.bind("String", string(r.State)),
+		"reason":     c.bind("String", r.Reason),
+		"rate":       c.bind("Float64", r.Rate),
+		"counts":     c.bind("Map(String, UInt64)", countsOf(r)),
+		"per_second": c.bind("Float64", r.PerSecond),
+	}
+	values := slices.Clone(replayColumns)
+	for i, column := range values {
+		values[i] = cmp.Or(changed[column], column)
+	}
+	c.add("id = {}", "UUID", r.ID.String())
+	return explain("save the progress of a replay", s.conn.Exec(ctx, fmt.Sprintf(
+		"INSERT INTO replays (%s) SELECT %s FROM replays FINAL WHERE %s", strings.Join(replayColumns, ", "),
+		strings.Join(values, ", "), c), c.args...))
+}
+
+func countsOf(r event.Replay) map[string]uint64 {
 	counts := make(map[string]uint64, len(r.Counts))
 	for state, n := range r.Counts {
 		counts[string(state)] = n
 	}
-	return s.insert(ctx, "", "replays ("+strings.Join(replayColumns, ", ")+")", func(batch driver.Batch) error {
-		return batch.Append(r.ID, r.CreatedAt, r.UpdatedAt, r.CreatedBy, string(r.State), r.Reason, r.Endpoint, r.URL,
-			string(selection), r.Total,
-			r.Rate, r.Concurrency, string(r.Order), string(r.Mode), string(r.Retry), r.MaxAttempts, r.Pace,
-			r.StopAfterFailures, headerTuples(r.Headers),
-			r.IdempotencyKey, counts, r.PerSecond, r.PublicOnly, r.IncludeRejected, r.Parent)
-	})
+	return counts
+}
+
+// selectionTexts returns a replay's selections as JSON; retries is empty for a replay of events.
+func selectionTexts(r event.Replay) (selection, retries string, err error) {
+	text, err := json.Marshal(r.Selection)
+	if err == nil && r.Retries != nil {
+		var more []byte
+		more, err = json.Marshal(r.Retries)
+		retries = string(more)
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("save replay: %w", err)
+	}
+	return string(text), retries, nil
 }
 
 // Replays returns replays, the newest first; with before, only those created before that one (ErrNotFound if it does
@@ -53,8 +95,8 @@ func (s *Store) Replays(ctx context.Context, before uuid.UUID, limit int, states
 		if err != nil {
 			return nil, err
 		}
-		where.require(fmt.Sprintf("(created_at, id) < (%s, %s)", where.bind("DateTime64(6,'UTC')",
-			micros(r.CreatedAt)), where.bind("UUID", before.String())))
+		where.require(fmt.Sprintf("(created_at, id) < (%s, %s)", where.bindTime(r.CreatedAt),
+			where.bind("UUID", before.String())))
 	}
 	return s.steeredReplays(ctx, where, fmt.Sprintf("created_at DESC, id DESC LIMIT %d", limit))
 }
@@ -75,16 +117,24 @@ func (s *Store) ReplayByKey(ctx context.Context, key string) (event.Replay, erro
 	return first(replays, err, "replay with that idempotency key")
 }
 
-// LastReplayOf returns the last replay of a selection to an endpoint; the zero Replay if there is none.
-func (s *Store) LastReplayOf(ctx context.Context, endpoint string, sel event.Selection) (event.Replay, error) {
-	text, err := json.Marshal(sel)
+// ReplaysByKeys returns the replays whose idempotency keys begin with a text.
+func (s *Store) ReplaysByKeys(ctx context.Context, beginning string) ([]event.Replay, error) {
+	where := &conditions{}
+	where.add("startsWith(idempotency_key, {})", "String", beginning)
+	return s.steeredReplays(ctx, where, "created_at, id")
+}
+
+// LastReplayOf returns the last replay with the endpoint and the selections of another one; the zero Replay if there is
+// none.
+func (s *Store) LastReplayOf(ctx context.Context, r event.Replay) (event.Replay, error) {
+	selection, retries, err := selectionTexts(r)
 	if err != nil {
-		return event.Replay{}, fmt.Errorf("read replays: %w", err)
+		return event.Replay{}, err
 	}
 	where := &conditions{}
-	where.add("endpoint = {}", "String", endpoint)
-	sum := sha256.Sum256(text) // a selection may be too long for a parameter
-	where.add("lower(hex(SHA256(selection))) = {}", "String", hex.EncodeToString(sum[:]))
+	where.add("endpoint = {}", "String", r.Endpoint)
+	sum := sha256.Sum256([]byte(selection + retries)) // a selection may be too long for a parameter
+	where.add("lower(hex(SHA256(concat(selection, retries)))) = {}", "String", hex.EncodeToString(sum[:]))
 	replays, err := s.steeredReplays(ctx, where, "created_at DESC LIMIT 1")
 	if err != nil || len(replays) == 0 {
 		return event.Replay{}, err
@@ -99,10 +149,12 @@ type Unfinished struct {
 }
 
 // UnfinishedReplays returns the replays that the process that delivers has saved as running or paused, in order of
-// creation.
+// creation. They lack their selections, which may have megabytes and are frozen.
 func (s *Store) UnfinishedReplays(ctx context.Context) ([]Unfinished, error) {
-	return collect(ctx, s.conn, "read replays", "SELECT "+strings.Join(replayColumns,
-		", ")+", saved FROM "+steeredReplays+
+	columns := strings.Join(replayColumns, ", ")
+	columns = strings.Replace(columns, "selection", "'{}' AS no_selection", 1)
+	columns = strings.Replace(columns, "retries", "'' AS no_retries", 1)
+	return collect(ctx, s.conn, "read replays", "SELECT "+columns+", saved FROM "+steeredReplays+
 		" WHERE NOT "+inStates("saved", event.FinalReplayStates)+" ORDER BY created_at, id", nil,
 		func(rows driver.Rows, u *Unfinished) error { return scanReplay(rows, &u.Replay, (*string)(&u.Saved)) })
 }
@@ -129,14 +181,15 @@ func (s *Store) steeredReplays(ctx context.Context, where *conditions, order str
 
 // scanReplay reads replayColumns and the columns after them.
 func scanReplay(rows driver.Rows, r *event.Replay, more ...any) error {
-	var selection string
+	var selection, retries string
 	var headers []map[string]any
 	counts := map[string]uint64{}
 	if err := rows.Scan(append([]any{&r.ID, &r.CreatedAt, &r.UpdatedAt, &r.CreatedBy, (*string)(&r.State), &r.Reason,
 		&r.Endpoint, &r.URL, &selection, &r.Total,
 		&r.Rate, &r.Concurrency, (*string)(&r.Order), (*string)(&r.Mode), (*string)(&r.Retry), &r.MaxAttempts, &r.Pace,
 		&r.StopAfterFailures, &headers,
-		&r.IdempotencyKey, &counts, &r.PerSecond, &r.PublicOnly, &r.IncludeRejected, &r.Parent},
+		&r.IdempotencyKey, &counts, &r.PerSecond, &r.PublicOnly, &r.IncludeRejected, &r.Parent,
+		&retries},
 		more...)...); err != nil {
 		return err
 	}
@@ -148,6 +201,11 @@ func scanReplay(rows driver.Rows, r *event.Replay, more ...any) error {
 	}
 	if err := json.Unmarshal([]byte(selection), &r.Selection); err != nil {
 		return fmt.Errorf("replay %s: read its selection: %w", r.ID, err)
+	}
+	if retries != "" {
+		if err := json.Unmarshal([]byte(retries), &r.Retries); err != nil {
+			return fmt.Errorf("replay %s: read its selection of deliveries: %w", r.ID, err)
+		}
 	}
 	return nil
 }

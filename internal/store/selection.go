@@ -56,10 +56,10 @@ func (s *Store) matching(ctx context.Context, sel event.Selection) (*conditions,
 // conditionOf has the conditions of filters that do not compare one column.
 var conditionOf = map[string]func(*conditions, event.Selection){
 	"from": func(c *conditions, sel event.Selection) {
-		c.add("received_at >= {}", "DateTime64(6,'UTC')", micros(*sel.From))
+		c.addTime("received_at >= {}", *sel.From)
 	},
 	"until": func(c *conditions, sel event.Selection) {
-		c.add("received_at < {}", "DateTime64(6,'UTC')", micros(*sel.Until))
+		c.addTime("received_at < {}", *sel.Until)
 	},
 	"id":         func(c *conditions, sel event.Selection) { c.identified(sel.IDs) },
 	"subscriber": func(c *conditions, sel event.Selection) { c.addSubscribers(sel.Subscribers) },
@@ -77,6 +77,9 @@ var conditionOf = map[string]func(*conditions, event.Selection){
 	"failed": func(c *conditions, sel event.Selection) { c.addFailed(c.deliveriesOf(sel)) },
 	"fallback": func(c *conditions, sel event.Selection) {
 		c.addForwarded(sel, "fallback != '' AND hasAny({}, ['any', fallback])", event.Texts(sel.Fallbacks))
+	},
+	"broken_off": func(c *conditions, sel event.Selection) {
+		c.addForwarded(sel, "fallback = '' AND has({}, outcome)", event.Texts(event.BrokenOutcomes))
 	},
 	"missing_key": func(c *conditions, sel event.Selection) {
 		c.addForwarded(sel, "notEmpty(missing_keys) AND hasAny({}, arrayPushBack(missing_keys, 'any'))",
@@ -112,8 +115,7 @@ func (c *conditions) addFields(fields map[string]string) {
 // identified requires that an event has one of these ids. If the ids contain times, it limits the search to those.
 func (c *conditions) identified(ids []uuid.UUID) {
 	if from, to, ok := event.IDRange(ids); ok {
-		c.add("received_at >= {}", "DateTime64(6,'UTC')", micros(from))
-		c.add("received_at <= {}", "DateTime64(6,'UTC')", micros(to))
+		c.addBetween("received_at", from, to)
 	}
 	c.add("id IN {}", "Array(UUID)", uuidStrings(ids))
 }
@@ -145,10 +147,10 @@ func (c *conditions) deliveriesOf(sel event.Selection) string {
 func (c *conditions) receivedWithin(column string, sel event.Selection) (terms string) {
 	from, to := bounds(sel)
 	if from != nil {
-		terms += " AND " + column + " >= " + c.bind("DateTime64(6,'UTC')", micros(*from))
+		terms += " AND " + column + " >= " + c.bindTime(*from)
 	}
 	if to != nil {
-		terms += " AND " + column + " <= " + c.bind("DateTime64(6,'UTC')", micros(*to))
+		terms += " AND " + column + " <= " + c.bindTime(*to)
 	}
 	return terms
 }

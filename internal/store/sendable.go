@@ -27,14 +27,30 @@ const original = "(duplicate_of = " + noUUID + ")"
 // candidates returns the conditions for the selected events that may ever be sent.
 func (req PlanRequest) candidates(ctx context.Context, s *Store) (*conditions, error) {
 	c, err := s.matching(ctx, req.Selection)
+	if err != nil {
+		return nil, err
+	}
+	if req.Retries != nil {
+		term, err := c.retried(*req.Retries)
+		if err != nil {
+			return nil, err
+		}
+		c.require(term)
+	}
+	for _, sel := range req.Except {
+		term, err := c.retried(sel)
+		if err != nil {
+			return nil, err
+		}
+		c.require("NOT " + term)
+	}
 	switch {
-	case err != nil:
 	case req.IncludeRejected:
 		c.require("(verdict = 'accepted' OR " + c.sendableRejected(req.Selection) + ")")
 	default:
 		c.require("verdict = 'accepted'")
 	}
-	return c, err
+	return c, nil
 }
 
 // group is a part of these events that a plan counts separately.
@@ -58,7 +74,7 @@ const (
 // it meets. With event.ModeAll the bodies come before the deliveries, because an event that was delivered is sent again
 // only if it has its body.
 func (req PlanRequest) groups(c *conditions) (groups []group) {
-	if len(req.Selection.IDs) == 0 { // an id means this event, duplicate or not
+	if len(req.Selection.IDs) == 0 && req.Retries == nil { // an id means this event, duplicate or not
 		groups = append(groups, group{groupRepeats, "NOT " + original, true})
 	}
 	bodies := group{groupBodiesGone, bodyGone, true}
@@ -123,11 +139,12 @@ var freezeLimits = clickhouse.Settings{"max_execution_time": 300, "max_memory_us
 // creation, and returns their number. It is one statement. Until the replay itself is saved, nothing sends or shows
 // these deliveries; if it never is, they are purged after a day.
 func (s *Store) FreezeReplay(ctx context.Context, r event.Replay) (total uint64, err error) {
-	where, err := (PlanRequest{r.Selection, r.Endpoint, r.Mode, r.IncludeRejected}).sendable(ctx, s)
+	where, err := (PlanRequest{Selection: r.Selection, Retries: r.Retries, Endpoint: r.Endpoint, Mode: r.Mode,
+		IncludeRejected: r.IncludeRejected}).sendable(ctx, s)
 	if err != nil {
 		return 0, err
 	}
-	where.add("received_at < {}", "DateTime64(6,'UTC')", micros(r.CreatedAt))
+	where.addTime("received_at < {}", r.CreatedAt)
 	if err := s.try(ctx, where); err != nil {
 		return 0, err
 	}

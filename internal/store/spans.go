@@ -150,8 +150,7 @@ type Span struct {
 // after.
 func (s *Store) Spans(ctx context.Context, traceID string, at time.Time) ([]Span, error) {
 	where := &conditions{}
-	where.add("Timestamp >= {}", "DateTime64(6,'UTC')", micros(at.Add(-time.Hour)))
-	where.add("Timestamp <= {}", "DateTime64(6,'UTC')", micros(at.Add(time.Hour)))
+	where.addBetween("Timestamp", at.Add(-time.Hour), at.Add(time.Hour))
 	where.add("TraceId = {}", "String", traceID)
 	return collect(ctx, s.conn, "read trace", `SELECT SpanId, ParentSpanId, SpanName, SpanKind, Timestamp, Duration, StatusCode, Links.TraceId
 		FROM otel_traces WHERE `+where.String()+" ORDER BY Timestamp", where.args, func(rows driver.Rows, span *Span) error {

@@ -25,7 +25,7 @@ type SourceStats struct {
 // invent names. The sources in first precede the others.
 func (s *Store) SourceStats(ctx context.Context, since time.Time, first []string, limit int) ([]SourceStats, error) {
 	where := &conditions{}
-	where.add("received_at >= {}", "DateTime64(6,'UTC')", micros(since))
+	where.addTime("received_at >= {}", since)
 	where.require("NOT " + where.superseded(event.Selection{From: &since}))
 	return collect(ctx, s.conn, "count events of sources", `SELECT source, countIf(verdict = 'accepted'),
 		CAST(sumMapIf(map(toString(verdict), toUInt64(1)), verdict != 'accepted'), 'Map(String, UInt64)'),
@@ -56,7 +56,7 @@ type EndpointStats struct {
 // EndpointStats returns the sums of each endpoint since a time.
 func (s *Store) EndpointStats(ctx context.Context, since time.Time) ([]EndpointStats, error) {
 	where := &conditions{}
-	where.add("started_at >= {}", "DateTime64(6,'UTC')", micros(since))
+	where.addTime("started_at >= {}", since)
 	return collect(ctx, s.conn, "count attempts", `SELECT endpoint, count(), countIf(outcome = 'delivered'), quantilesTDigest(0.5, 0.95)(duration_ms), max(started_at)
 		FROM attempts WHERE `+where.String()+" GROUP BY endpoint ORDER BY endpoint", where.args, func(rows driver.Rows, f *EndpointStats) error {
 		var quantiles []float32

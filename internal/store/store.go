@@ -70,11 +70,12 @@ func OpenCluster(dsn, name string) (*Store, error) {
 		options.ReadTimeout = 60 * time.Second
 	}
 	options.MaxOpenConns = max(options.MaxOpenConns, 16)
+	settings := clickhouse.Settings{"max_query_size": maxQueryBytes}
 	if name != "" {
-		settings := maps.Clone(clusterSettings)
-		maps.Copy(settings, options.Settings)
-		options.Settings = settings
+		maps.Copy(settings, clusterSettings)
 	}
+	maps.Copy(settings, options.Settings)
+	options.Settings = settings
 	p, err := openPools(*options)
 	if err != nil {
 		return nil, fmt.Errorf("clickhouse DSN: %w", err)

@@ -151,7 +151,7 @@ func (s *Store) EventColumns(ctx context.Context) ([]Column, error) {
 func (s *Store) inOrderAfter(ctx context.Context, sel event.Selection, after *Cursor) (*conditions, error) {
 	where, err := s.matching(ctx, sel)
 	if err == nil && after != nil {
-		at := where.bind("DateTime64(6,'UTC')", micros(after.At))
+		at := where.bindTime(after.At)
 		where.require("received_at >= "+at, "(received_at, id) > ("+at+", "+where.bind("UUID", after.ID.String())+")")
 	}
 	return where, err
@@ -179,15 +179,14 @@ func (s *Store) streamed(ctx context.Context, doing string, columns []Column, sq
 		cancel: cancel}, nil
 }
 
-// InsertRows inserts rows into one of Tables in one block, once per token. It calls each with a function that adds a
-// row.
-func (s *Store) InsertRows(ctx context.Context, token, table string, columns []string,
+// InsertRows inserts rows into one of Tables in one block. It calls each with a function that adds a row.
+func (s *Store) InsertRows(ctx context.Context, table string, columns []string,
 	each func(add func(values ...any) error) error) error {
 	names := make([]string, len(columns))
 	for i, name := range columns {
 		names[i] = quoteName(name)
 	}
-	return s.insert(ctx, token, table+" ("+strings.Join(names, ", ")+")", func(batch driver.Batch) error {
+	return s.insert(ctx, "", table+" ("+strings.Join(names, ", ")+")", func(batch driver.Batch) error {
 		return each(batch.Append)
 	})
 }

@@ -157,8 +157,10 @@ var cases = map[string]struct {
 			"INSERT INTO attempts (endpoint, started_at, outcome) SELECT 'crm', now64(6) - INTERVAL 1 MINUTE, " +
 				"'timeout' FROM numbers(50)",
 		},
-		alarm: []string{external("price", "refused", 2, 60)}, // 5 of 35
-		want:  []string{"price"},
+		alarm: []string{external("price", "refused", 1, 60), // 5 of 35
+			"INSERT INTO attempts (endpoint, kind, started_at, outcome) SELECT 'price', 'forward', now64(6) - " +
+				"INTERVAL 1 MINUTE, 'broken_answer'"},
+		want: []string{"price"},
 	},
 	"hooktape-quarantine": {
 		alarm: []string{"INSERT INTO quarantine (id, received_at, source) SELECT generateUUIDv4(), now64(6) - " +

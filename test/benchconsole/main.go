@@ -20,19 +20,14 @@ func main() { harness.Main(run) }
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("benchconsole", flag.ContinueOnError)
-	var account harness.Account
-	account.Flags(flags)
 	times := flags.Int("times", 7, "requests for each page")
 	only := flags.String("only", "", "measure the pages with this text in their name")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	end, err := account.Open(ctx, stdout)
+	dsn, end, err := harness.OpenAccount(ctx, flags, args, stdout)
 	if err != nil {
 		return err
 	}
 	defer end()
-	b, err := newBench(ctx, stdout, account.DSN, *times)
+	b, err := newBench(ctx, stdout, dsn, *times)
 	if err != nil {
 		return err
 	}

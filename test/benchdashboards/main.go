@@ -19,18 +19,13 @@ func main() { harness.Main(run) }
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("benchdashboards", flag.ContinueOnError)
-	var account harness.Account
-	account.Flags(flags)
 	until := flags.String("until", "", "end of the ranges, with -dsn (default: the newest event's minute)")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	end, err := account.Open(ctx, stdout)
+	dsn, end, err := harness.OpenAccount(ctx, flags, args, stdout)
 	if err != nil {
 		return err
 	}
 	defer end()
-	b, err := newBench(ctx, stdout, account.DSN, *until)
+	b, err := newBench(ctx, stdout, dsn, *until)
 	if err != nil {
 		return err
 	}

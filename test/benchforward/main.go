@@ -44,12 +44,13 @@ type bench struct {
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("benchforward", flag.ContinueOnError)
-	bin := flags.String("bin", "", "directory of the built programs (default: they are built)")
 	b := &bench{out: stdout}
 	flags.DurationVar(&b.each, "each", 10*time.Second, "time of each run")
-	if err := flags.Parse(args); err != nil {
+	processes, err := harness.Open(ctx, flags, args)
+	if err != nil {
 		return err
 	}
+	defer processes.Close()
 	backend, err := serve(ctx)
 	if err != nil {
 		return err
@@ -58,11 +59,6 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	processes, err := harness.New(ctx, *bin)
-	if err != nil {
-		return err
-	}
-	defer processes.Close()
 	engine, dsn, err := processes.NewDatabase(ctx)
 	if err != nil {
 		return err
@@ -80,9 +76,22 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	fmt.Fprintf(b.out, "one fsync of 1 KiB: p50 %v\n", sync)
 
 	direct := b.load(ctx, "direct", backend, "price", calm)
+	used, err := b.cpu(h.Process, engine.Process)
+	if err != nil {
+		return err
+	}
 	through := b.load(ctx, "through hooktape", h.Addr, "price", calm)
+	if err := used(through); err != nil {
+		return err
+	}
 	b.load(ctx, "direct, as many as go", backend, "price", 0)
+	if used, err = b.cpu(h.Process, engine.Process); err != nil {
+		return err
+	}
 	most := b.load(ctx, "through hooktape, as many as go", h.Addr, "price", 0)
+	if err := used(most); err != nil {
+		return err
+	}
 	alone := b.load(ctx, "another source, alone", h.Addr, harness.Source, calm)
 	release, err := occupy(ctx, h.Addr)
 	if err != nil {
@@ -98,6 +107,32 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	fmt.Fprintf(b.out, "p99 of another source %v later beside hanging requests (aim: at most 5 ms)\n",
 		beside.Percentile(99)-alone.Percentile(99))
 	return ctx.Err()
+}
+
+// cpu returns a function that prints the processor time which hooktape and ClickHouse have used since then for each
+// request. Other load on the machine changes it less than the times.
+func (b *bench) cpu(hooktape, engine *harness.Process) (used func(*load.Ledger) error, err error) {
+	var before [2]time.Duration
+	processes := [2]*harness.Process{hooktape, engine}
+	first := b.next
+	for i, p := range processes {
+		if before[i], err = p.CPU(); err != nil {
+			return nil, err
+		}
+	}
+	return func(l *load.Ledger) error {
+		var each [2]time.Duration
+		for i, p := range processes {
+			now, err := p.CPU()
+			if err != nil {
+				return err
+			}
+			each[i] = (now - before[i]) / time.Duration(max(l.Next-first, 1))
+		}
+		fmt.Fprintf(b.out, "%46s CPU per request: hooktape %v, ClickHouse %v\n", "", each[0].Round(time.Microsecond),
+			each[1].Round(time.Microsecond))
+		return nil
+	}, nil
 }
 
 // load sends requests to a source for a while, after a warm-up that does not count.

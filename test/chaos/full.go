@@ -58,7 +58,7 @@ func diskFilled(ctx context.Context, t *trial) (err error) {
 	}
 	t.atEnd = disk.Unmount
 	t.engine.Kill()
-	if t.engine, err = t.harness.NewEngineIn(ctx, dir); err != nil {
+	if t.engine, _, err = t.harness.NewDatabaseIn(ctx, dir); err != nil {
 		return err
 	}
 	if t.hooktape, err = t.harness.NewHooktape(ctx, t.dsn(), hurry); err != nil {

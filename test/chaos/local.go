@@ -67,11 +67,8 @@ func (l *local) stop() {
 	_ = l.db.Close()
 }
 
-// beginLocal creates the tables, starts a hooktape in this process and loads it.
+// beginLocal starts a hooktape in this process and loads it.
 func (t *trial) beginLocal(ctx context.Context, fs vfs.FS, dir string) error {
-	if err := harness.Migrate(ctx, t.dsn()); err != nil {
-		return err
-	}
 	var err error
 	if t.addr, err = testutil.FreeAddr(); err != nil {
 		return err

@@ -106,7 +106,7 @@ func (a *suite) one(ctx context.Context, name string, strike func(context.Contex
 	judge func(*trial) error) (err error) {
 	t := &trial{suite: a, name: name}
 	defer t.end()
-	if t.engine, err = a.harness.NewEngine(ctx); err == nil {
+	if t.engine, _, err = a.harness.NewDatabase(ctx); err == nil {
 		err = strike(ctx, t)
 	}
 	if err == nil {

@@ -11,59 +11,45 @@ import (
 	"hooktape/internal/store"
 )
 
-// Account is a large simulated account to measure with. Flags choose between an existing database and a new engine.
-type Account struct {
-	DSN               string
-	subscribers, days int
-}
-
-// Flags adds the flags -dsn, -subscribers and -days.
-func (a *Account) Flags(flags *flag.FlagSet) {
-	flags.IntVar(&a.subscribers, "subscribers", 1_000_000, "how many people, each with some ten events in 90 days")
-	flags.IntVar(&a.days, "days", 90, "days that they lie in")
-	flags.StringVar(&a.DSN, "dsn", "",
+// OpenAccount adds the flags -dsn, -subscribers and -days to flags, parses them, and returns a database with a large
+// simulated account to measure with. Without -dsn it starts an engine, which end stops, and fills it.
+func OpenAccount(ctx context.Context, flags *flag.FlagSet, args []string, stdout io.Writer) (dsn string, end func(),
+	err error) {
+	subscribers := flags.Uint("subscribers", 1_000_000, "how many people, each with some ten events in 90 days")
+	days := flags.Int("days", 90, "days that they lie in")
+	flags.StringVar(&dsn, "dsn", "",
 		"database that has them already, by HTTP (default: an engine is started and filled)")
-}
-
-// Open starts an engine, fills it and sets DSN, unless the flag -dsn is set. end stops the engine.
-func (a *Account) Open(ctx context.Context, stdout io.Writer) (end func(), err error) {
-	if a.DSN != "" {
-		return func() {}, nil
+	if err := flags.Parse(args); err != nil || dsn != "" {
+		return dsn, func() {}, err
 	}
 	processes, err := New(ctx, "")
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	end = func() { processes.Close() }
-	if err := a.make(ctx, stdout, processes); err != nil {
-		end()
-		return nil, err
-	}
-	return end, nil
-}
-
-func (a *Account) make(ctx context.Context, stdout io.Writer, processes *Harness) error {
 	engine, err := processes.NewEngine(ctx)
+	if err == nil {
+		dsn = engine.DSN("hooktape")
+		err = fill(ctx, stdout, dsn, uint32(*subscribers), *days)
+	}
+	if err == nil { // in a real account the events of months have long been merged
+		err = engine.Rest(ctx)
+	}
 	if err != nil {
-		return err
+		end()
 	}
-	a.DSN = engine.DSN("hooktape")
-	if err := a.fill(ctx, stdout); err != nil {
-		return err
-	}
-	// In a real account the events of months have long been merged.
-	return engine.Rest(ctx)
+	return dsn, end, err
 }
 
-// fill inserts the simulated account into the database.
-func (a *Account) fill(ctx context.Context, stdout io.Writer) error {
-	o := simulate.DefaultOptions(time.Now().UTC().Truncate(time.Minute), a.days)
-	o.Subscribers = uint32(a.subscribers)
+// fill inserts a simulated account into a database.
+func fill(ctx context.Context, stdout io.Writer, dsn string, subscribers uint32, days int) error {
+	o := simulate.DefaultOptions(time.Now().UTC().Truncate(time.Minute), days)
+	o.Subscribers = subscribers
 	account, err := simulate.New(o)
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(a.DSN)
+	db, err := store.Open(dsn)
 	if err != nil {
 		return err
 	}

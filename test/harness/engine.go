@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -30,13 +31,50 @@ func (r *Harness) NewEngine(ctx context.Context) (*Engine, error) {
 	return r.NewEngineIn(ctx, dir)
 }
 
-// NewDatabase starts an engine and creates all tables in it. It returns their DSN.
+// NewDatabase starts an engine that has all tables. It returns their DSN. The migrations run once per harness: each
+// engine starts on a copy of the data directory that they created, which saves two seconds of processor time.
 func (r *Harness) NewDatabase(ctx context.Context) (*Engine, string, error) {
-	e, err := r.NewEngine(ctx)
+	dir, err := r.NewDir("engine")
 	if err != nil {
 		return nil, "", err
 	}
-	return e, e.DSN("hooktape"), Migrate(ctx, e.DSN("hooktape"))
+	return r.NewDatabaseIn(ctx, dir)
+}
+
+// NewDatabaseIn is NewDatabase with an empty data directory.
+func (r *Harness) NewDatabaseIn(ctx context.Context, dir string) (*Engine, string, error) {
+	if err := r.migrated(ctx); err != nil {
+		return nil, "", err
+	}
+	if err := os.CopyFS(dir, os.DirFS(r.template)); err != nil {
+		return nil, "", fmt.Errorf("copy the tables: %w", err)
+	}
+	e, err := r.NewEngineIn(ctx, dir)
+	if err != nil {
+		return nil, "", err
+	}
+	return e, e.DSN("hooktape"), nil
+}
+
+// migrated creates the data directory that NewDatabase copies.
+func (r *Harness) migrated(ctx context.Context) error {
+	r.migrating.Lock()
+	defer r.migrating.Unlock()
+	if r.template != "" {
+		return nil
+	}
+	e, err := r.NewEngine(ctx)
+	if err != nil {
+		return err
+	}
+	if err := Migrate(ctx, e.DSN("hooktape")); err != nil {
+		return err
+	}
+	if err := e.Stop(startPatience); err != nil {
+		return err
+	}
+	r.template = e.dir
+	return nil
 }
 
 // Migrate creates the tables.

@@ -32,6 +32,9 @@ type Harness struct {
 	mu      sync.Mutex
 	running []*Process
 	names   int
+
+	migrating sync.Mutex
+	template  string // data directory of an engine with all tables
 }
 
 // New returns a harness. bin is the directory of the built programs; if empty, New builds them.

@@ -34,7 +34,8 @@ func generateExternal() (list []externalRequest) {
 		status   uint16
 		missing  []string
 	}{{outcome: event.OutcomeDelivered, status: 200}, {outcome: event.OutcomeDelivered, status: 200},
-		{outcome: event.OutcomeStatus, status: 404},
+		{outcome: event.OutcomeStatus, status: 404}, {outcome: event.OutcomeBroken, status: 200},
+		{outcome: event.OutcomeTimeout, status: 200},
 		{outcome: event.OutcomeDelivered, status: 200, missing: []string{"price"}},
 		{outcome: event.OutcomeDelivered, status: 201, missing: []string{"paid", "price"}},
 		{fallback: event.FallbackDeadline, outcome: event.OutcomeTimeout},
@@ -104,7 +105,7 @@ func (c comparison) external(list []externalRequest) {
 		event.FallbackError: "other"}
 	answers, reasons, statuses, missing := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
 	took, ours, steps := series{}, series{}, map[string][]externalRequest{}
-	answered, fallbacks, incomplete := 0, 0, 0
+	answered, fallbacks, broken, incomplete := 0, 0, 0, 0
 	for _, a := range list {
 		got := "unknown"
 		switch {
@@ -112,7 +113,12 @@ func (c comparison) external(list []externalRequest) {
 			got = "fallback: " + words[a.Fallback]
 			fallbacks++
 			reasons[a.Source+" "+string(a.Fallback)]++
-		case a.Outcome != event.OutcomeUnknown:
+		case a.Outcome == event.OutcomeUnknown:
+			broken++
+		case a.Outcome == event.OutcomeBroken || a.Outcome == event.OutcomeTimeout:
+			got = "broken off"
+			broken++
+		default:
 			got = "backend's answer"
 			answered++
 		}
@@ -138,10 +144,10 @@ func (c comparison) external(list []externalRequest) {
 
 	got := c.see(external, "External requests")[0]
 	minutes := c.view.To.Sub(c.view.From).Minutes()
-	if s, want := fmt.Sprintf("%d %.4f %.4f %d %d", got.n("Requests"), got.f("Per minute"),
-		got.f("Answered by the backend"), got.n("Fallbacks"), got.n("Missing keys")),
-		fmt.Sprintf("%d %.4f %.4f %d %d", len(list), float64(len(list))/minutes, float64(answered)/float64(len(list)),
-			fallbacks, incomplete); s != want || fallbacks*incomplete == 0 {
+	if s, want := fmt.Sprintf("%d %.4f %.4f %d %d %d", got.n("Requests"), got.f("Per minute"),
+		got.f("Answered by the backend"), got.n("Fallbacks"), got.n("Broken off"), got.n("Missing keys")),
+		fmt.Sprintf("%d %.4f %.4f %d %d %d", len(list), float64(len(list))/minutes, float64(answered)/float64(len(list)),
+			fallbacks, broken, incomplete); s != want || fallbacks*broken*incomplete == 0 {
 		c.t.Errorf("requests: %s, want %s", s, want)
 	}
 	got = c.see(external, "Response time")[0]
@@ -152,7 +158,7 @@ func (c comparison) external(list []externalRequest) {
 	}
 	var over []string
 	for _, r := range c.see(external, "Requests by answer") {
-		for _, what := range []string{"backend's answer", "fallback: deadline", "fallback: no connection",
+		for _, what := range []string{"backend's answer", "broken off", "fallback: deadline", "fallback: no connection",
 			"fallback: endpoint failing", "fallback: too many at once", "fallback: other", "unknown"} {
 			if n := r.n(what); n > 0 {
 				over = append(over, fmt.Sprint(c.unix(r), " ", what, " ", n))
@@ -181,14 +187,17 @@ func (c comparison) external(list []externalRequest) {
 	}), byKey(missing, func(what string, n int) string { return fmt.Sprint(what, " ", n) }))
 	c.equal("steps", lines(c.see(external, "Sources and steps"), func(r row) string {
 		return fmt.Sprint(r.s("Source"), "/", r.s("Step"), " ", r.n("Requests"), " ", r.n("Fallbacks"), " ",
-			r.n("Missing keys"), numbers(r.f("Median"), r.f("p95"), r.f("p99"), r.f("Fallback share"),
+			r.n("Broken off"), " ", r.n("Missing keys"), numbers(r.f("Median"), r.f("p95"), r.f("p99"), r.f("Fallback share"),
 				r.f("In hooktape")))
 	}), byKey(steps, func(step string, list []externalRequest) string {
 		var took, ours []float64
-		fallbacks, incomplete := 0, 0
+		fallbacks, broken, incomplete := 0, 0, 0
 		for _, a := range list {
 			if a.Fallback != "" {
 				fallbacks++
+			}
+			if event.BrokenOff(a.Fallback, a.Attempt.Outcome) {
+				broken++
 			}
 			if len(a.MissingKeys) > 0 {
 				incomplete++
@@ -197,7 +206,7 @@ func (c comparison) external(list []externalRequest) {
 				took, ours = append(took, a.waited()), append(ours, float64(a.Overhead.Milliseconds()))
 			}
 		}
-		return fmt.Sprint(step, " ", len(list), " ", fallbacks, " ", incomplete,
+		return fmt.Sprint(step, " ", len(list), " ", fallbacks, " ", broken, " ", incomplete,
 			numbers(quantile(took, 0.5), quantile(took, 0.95), quantile(took, 0.99),
 				float64(fallbacks)/float64(len(list)), sum(ours)/sum(took)))
 	}))

@@ -154,7 +154,11 @@ func (d *Direct) accept(ctx context.Context, e *event.Event) error {
 	e.Acceptance = event.Acceptance{By: d.actor.Name, At: now, Was: e.Verdict}
 	e.Verdict = event.Accepted
 	e.Spool, e.SpoolNumber = "", 0 // live delivery follows these numbers, and is past this one
-	bothelp.Read(e, "")
+	var kind event.Kind
+	if d.host.Source != nil {
+		e.Source, kind = d.host.Source(e.Source)
+	}
+	bothelp.Read(e, kind)
 	if e.EventAt != nil { // BotHelp may have sent the same chat webhook until it was accepted
 		originals, err := d.store.Originals(ctx, []event.Event{*e})
 		if err != nil {
@@ -166,22 +170,22 @@ func (d *Direct) accept(ctx context.Context, e *event.Event) error {
 	return err
 }
 
-type acceptInput struct {
-	Body struct {
-		IDs []uuid.UUID `json:"ids" minItems:"1" maxItems:"500" doc:"The events."`
-	}
+// AcceptRequest names rejected requests to accept.
+type AcceptRequest struct {
+	IDs []uuid.UUID `json:"ids" minItems:"1" maxItems:"500" doc:"The events."`
 }
 
+type acceptInput struct{ Body AcceptRequest }
+
 func (s *server) acceptRoute() {
-	route(s, RoleAdmin, "POST /events/accept", huma.Operation{OperationID: "accept-events",
+	reply(s, RoleAdmin, "POST /events/accept", huma.Operation{OperationID: "accept-events",
 		MaxBodyBytes: maxBodyBytes, Errors: []int{http.StatusNotFound},
 		Summary: "Accept rejected requests after all",
 		Description: "For a lead that came with an old token, for example. The events get the verdict accepted, " +
 			"with their parsed fields, and are counted like all others from now on. Create a replay to send them. " +
 			"Only requests that are stored as a whole can be accepted. " +
 			"Accepting one twice changes nothing. The audit log records it."},
-		func(ctx context.Context, in *acceptInput) (*struct{ Body AcceptedList }, error) {
-			list, err := s.as(ctx).Accept(ctx, in.Body.IDs)
-			return &struct{ Body AcceptedList }{list}, err
+		func(ctx context.Context, in *acceptInput) (AcceptedList, error) {
+			return s.as(ctx).Accept(ctx, in.Body.IDs)
 		})
 }

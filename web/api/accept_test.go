@@ -122,6 +122,26 @@ func TestAccept(t *testing.T) {
 	}
 }
 
+// TestAcceptKnowsTheSource verifies that an accepted event has the source's configured name, and its kind.
+func TestAcceptKnowsTheSource(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.options.Direct.SetHost(api.Host{Source: func(name string) (string, event.Kind) {
+		return strings.ToLower(name), event.KindUserProfileViewed
+	}})
+	e := rejected(1, event.BadToken, `{"viewed":true}`)
+	e.Source = "Shop"
+	f.insert(e)
+	boss := f.client(adminSecret)
+	if _, err := boss.Accept(context.Background(), []uuid.UUID{e.ID}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := boss.Event(context.Background(), e.ID)
+	if err != nil || got.Source != "shop" || got.Kind != event.KindUserProfileViewed {
+		t.Errorf("the event has the source %q and the kind %s, %v", got.Source, got.Kind, err)
+	}
+}
+
 // TestIncludeRejected verifies that with an admin's consent a replay sends complete rejected requests, which stay
 // rejected. Accepted later, they are not sent to the same endpoint again.
 func TestIncludeRejected(t *testing.T) {

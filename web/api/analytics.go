@@ -476,14 +476,13 @@ type panelOutput struct {
 }
 
 func (s *server) analyticsRoutes() {
-	route(s, RoleRead, "GET /analytics", huma.Operation{OperationID: "get-analytics",
+	reply(s, RoleRead, "GET /analytics", huma.Operation{OperationID: "get-analytics",
 		Parameters: analyticsParams(),
 		Summary:    "Show what the panels count",
 		Description: "The range, the source and the goals that the panels have for these parameters, and the sources " +
 			"and steps to choose from."},
-		func(ctx context.Context, in *struct{ AnalysisQuery }) (*struct{ Body AnalysisChoices }, error) {
-			c, err := s.as(ctx).AnalysisChoices(ctx, in.analysis)
-			return &struct{ Body AnalysisChoices }{c}, err
+		func(ctx context.Context, in *struct{ AnalysisQuery }) (AnalysisChoices, error) {
+			return s.as(ctx).AnalysisChoices(ctx, in.analysis)
 		})
 	names := make([]any, len(Panels))
 	for i, name := range Panels {

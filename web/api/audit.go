@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"encoding/csv"
 	"io"
@@ -41,19 +40,16 @@ type AuditFilter struct {
 	Actions []string `query:"action,explode" doc:"With one of these actions, such as replay.create."`
 }
 
-// AuditLog returns the newest entries of the audit log, the newest first.
-func (d *Direct) AuditLog(ctx context.Context, limit int) ([]AuditEntry, error) {
-	page, err := d.AuditPage(ctx, AuditFilter{}, limit, "")
-	return page.Entries, err
-}
-
 // AuditPage returns a page of the selected entries, the newest first. The empty cursor is the beginning.
 func (d *Direct) AuditPage(ctx context.Context, f AuditFilter, limit int, cursor string) (AuditPage, error) {
+	const hashSize = 8
 	page := AuditPage{Entries: []AuditEntry{}}
 	if err := d.require(RoleAdmin); err != nil {
 		return page, err
 	}
-	before, err := decodeAuditCursor(cursor)
+	before, err := decodeCursor(cursor, func(at time.Time, hash []byte) store.AuditCursor {
+		return store.AuditCursor{At: at, Hash: binary.BigEndian.Uint64(hash)}
+	}, hashSize)
 	if err != nil {
 		return page, err
 	}
@@ -61,35 +57,14 @@ func (d *Direct) AuditPage(ctx context.Context, f AuditFilter, limit int, cursor
 		Before: before})
 	if len(found) > limit {
 		found = found[:limit]
-		page.Next = encodeAuditCursor(found[limit-1].Cursor())
+		last := found[limit-1].Cursor()
+		page.Next = encodeCursor(last.At, binary.BigEndian.AppendUint64(nil, last.Hash))
 	}
 	for _, e := range found {
 		page.Entries = append(page.Entries, AuditEntry{At: e.At, Who: e.Who, Action: e.Action, Target: e.Target,
 			Detail: maskedDetail(e.Detail), RemoteIP: e.RemoteIP})
 	}
 	return page, err
-}
-
-// encodeAuditCursor encodes the place of a page's last entry.
-func encodeAuditCursor(c store.AuditCursor) string {
-	b := binary.BigEndian.AppendUint64(nil, uint64(c.At.UnixMicro()))
-	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(b, c.Hash))
-}
-
-// decodeAuditCursor returns nil for the empty cursor.
-func decodeAuditCursor(s string) (*store.AuditCursor, error) {
-	if s == "" {
-		return nil, nil
-	}
-	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil || len(b) != 16 {
-		return nil, errCursor
-	}
-	at := time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC()
-	if at.Year() < 1970 || at.Year() > 2299 { // the range of ClickHouse
-		return nil, errCursor
-	}
-	return &store.AuditCursor{At: at, Hash: binary.BigEndian.Uint64(b[8:])}, nil
 }
 
 // AuditCSV writes entries as CSV with a header line.
@@ -108,16 +83,15 @@ func AuditCSV(w io.Writer, entries []AuditEntry) error {
 }
 
 func (s *server) auditRoute() {
-	route(s, RoleAdmin, "GET /audit-log", huma.Operation{OperationID: "list-audit-log",
+	reply(s, RoleAdmin, "GET /audit-log", huma.Operation{OperationID: "list-audit-log",
 		Summary:     "List who changed what, and who viewed whose data",
 		Description: "Newest first, in pages. Repeated views of the same event are recorded once an hour."},
 		func(ctx context.Context, in *struct {
 			AuditFilter
 			Limit  int    `query:"limit" default:"100" minimum:"1" maximum:"1000" doc:"The most entries of a page."`
 			Cursor string `query:"cursor" maxLength:"64" doc:"The next of the previous page; absent for the first page."`
-		}) (*struct{ Body AuditPage }, error) {
-			page, err := s.as(ctx).AuditPage(ctx, in.AuditFilter, in.Limit, in.Cursor)
-			return &struct{ Body AuditPage }{page}, err
+		}) (AuditPage, error) {
+			return s.as(ctx).AuditPage(ctx, in.AuditFilter, in.Limit, in.Cursor)
 		})
 }
 
@@ -150,11 +124,7 @@ func (v *views) record(ctx context.Context, actor replay.Actor, action, target s
 	if len(target) > maxTargetBytes {
 		target = strings.ToValidUTF8(target[:maxTargetBytes], "")
 	}
-	entry := store.AuditEntry{At: now, Who: actor.Name, Action: action, Target: target, Detail: "{}"}
-	if actor.RemoteIP.IsValid() {
-		entry.RemoteIP = actor.RemoteIP.String()
-	}
-	err := v.db.Audit(ctx, entry)
+	err := actor.Audit(ctx, v.db, action, target, struct{}{})
 	if err != nil {
 		v.forget(key)
 	}

@@ -249,12 +249,11 @@ func (c *Client) Delivery(ctx context.Context, id event.DeliveryID) (d Delivery,
 }
 
 // FailureGroups groups the selected deliveries that failed, those seen last first; at most limit.
-func (c *Client) FailureGroups(ctx context.Context, sel event.DeliverySelection, limit int) ([]FailureGroup, error) {
+func (c *Client) FailureGroups(ctx context.Context, sel event.DeliverySelection, limit int) (list FailureGroupList,
+	err error) {
 	query := sel.Values()
 	query.Set("limit", strconv.Itoa(limit))
-	var list FailureGroupList
-	err := c.get(ctx, "deliveries/groups", query, &list)
-	return list.Groups, err
+	return list, c.get(ctx, "deliveries/groups", query, &list)
 }
 
 // RetryDeliveries tries selected deliveries again. Another call with the same key creates no further replays.

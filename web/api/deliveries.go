@@ -1,15 +1,17 @@
 package api
 
 import (
+	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 
 	"hooktape/internal/event"
 	"hooktape/internal/store"
@@ -53,9 +55,9 @@ func (d *Direct) Deliveries(ctx context.Context, sel event.DeliverySelection, li
 	switch {
 	case more:
 		last := found[limit-1]
-		page.Next = encodeDeliveryCursor(store.DeliveryCursor{At: last.EventReceivedAt, ID: last.ID()})
+		page.Next = encodeDeliveryCursor(last.EventReceivedAt, last.ID())
 	case rest != nil:
-		page.Next, page.Reached = encodeDeliveryCursor(*rest), &rest.At
+		page.Next, page.Reached = encodeDeliveryCursor(rest.At, rest.ID), &rest.At
 	}
 	return page, nil
 }
@@ -73,27 +75,19 @@ func (d *Direct) selectedDeliveries(ctx context.Context, sel event.DeliverySelec
 	return sel, d.service.CheckEndpoints(ctx, sel.Endpoints...)
 }
 
-// encodeDeliveryCursor encodes the place of a page's last delivery: the microsecond of its event's receipt, and its id.
-func encodeDeliveryCursor(c store.DeliveryCursor) string {
-	b := binary.BigEndian.AppendUint64(nil, uint64(c.At.UnixMicro()))
-	fork, _ := hex.DecodeString(c.ID.Fork) // of a delivery's id, or empty
-	return base64.RawURLEncoding.EncodeToString(append(append(b, c.ID.Event[:]...), fork...))
+// encodeDeliveryCursor encodes the place of a page's last delivery.
+func encodeDeliveryCursor(at time.Time, id event.DeliveryID) string {
+	fork, _ := hex.DecodeString(id.Fork) // of a delivery's id, or empty
+	return encodeCursor(at, append(id.Event[:], fork...))
 }
 
 // decodeDeliveryCursor returns nil for the empty cursor.
 func decodeDeliveryCursor(s string) (*store.DeliveryCursor, error) {
-	if s == "" {
-		return nil, nil
-	}
-	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil || len(b) != 24 && len(b) != 28 {
-		return nil, errCursor
-	}
-	c, err := decodeCursor(base64.RawURLEncoding.EncodeToString(b[:24]))
-	if err != nil {
-		return nil, err
-	}
-	return &store.DeliveryCursor{At: c.At, ID: event.DeliveryID{Event: c.ID, Fork: hex.EncodeToString(b[24:])}}, nil
+	const size, forkSize = len(uuid.UUID{}), 4
+	return decodeCursor(s, func(at time.Time, id []byte) store.DeliveryCursor {
+		return store.DeliveryCursor{At: at, ID: event.DeliveryID{Event: uuid.UUID(id[:size]),
+			Fork: hex.EncodeToString(id[size:])}}
+	}, size, size+forkSize)
 }
 
 // Delivery returns a delivery with its attempts. Its answers may quote the event, so the view is recorded.
@@ -125,25 +119,27 @@ type FailureGroup struct {
 	LastSeen    time.Time                      `json:"last_seen" doc:"The last failure of one of them."`
 	Count       uint64                         `json:"count" doc:"How many deliveries it has."`
 	States      map[event.DeliveryState]uint64 `json:"states" doc:"How many deliveries are in each state."`
+	Resolved    uint64                         `json:"resolved" doc:"How many of them were resolved: their events were delivered to the endpoint later, live or by a replay."`
 	Subscribers uint64                         `json:"subscribers" doc:"How many people their events are about."`
 	Example     string                         `json:"example" doc:"The id of the delivery that failed last."`
 }
 
 // FailureGroups groups the selected deliveries that failed, those seen last first; at most limit. Without states in the
 // selection they are the failed and the retrying ones.
-func (d *Direct) FailureGroups(ctx context.Context, sel event.DeliverySelection, limit int) ([]FailureGroup, error) {
+func (d *Direct) FailureGroups(ctx context.Context, sel event.DeliverySelection, limit int) (FailureGroupList, error) {
 	sel, err := d.selectedDeliveries(ctx, sel)
 	if err != nil {
-		return nil, err
+		return FailureGroupList{}, err
 	}
 	found, err := d.store.FailureGroups(ctx, sel, limit)
-	list := make([]FailureGroup, len(found))
-	for i, g := range found {
-		list[i] = FailureGroup{Key: g.Key, Endpoint: replay.TargetName(g.Endpoint), StatusCode: g.StatusCode,
+	list := FailureGroupList{Groups: make([]FailureGroup, len(found.Groups)), Count: found.Count,
+		Resolved: found.Resolved}
+	for i, g := range found.Groups {
+		list.Groups[i] = FailureGroup{Key: g.Key, Endpoint: replay.TargetName(g.Endpoint), StatusCode: g.StatusCode,
 			Outcome: g.Outcome, Line: g.Line, FirstSeen: g.FirstSeen, LastSeen: g.LastSeen, States: g.States,
-			Subscribers: g.Subscribers, Example: g.Example.ID().String()}
+			Resolved: g.Resolved, Subscribers: g.Subscribers, Example: g.Example.ID().String()}
 		for _, n := range g.States {
-			list[i].Count += n
+			list.Groups[i].Count += n
 		}
 	}
 	return list, err
@@ -151,7 +147,9 @@ func (d *Direct) FailureGroups(ctx context.Context, sel event.DeliverySelection,
 
 // FailureGroupList is a list of failure groups.
 type FailureGroupList struct {
-	Groups []FailureGroup `json:"groups" doc:"Those seen last first."`
+	Groups   []FailureGroup `json:"groups" doc:"Those seen last first."`
+	Count    uint64         `json:"count" doc:"How many deliveries all groups have, also those beyond the limit."`
+	Resolved uint64         `json:"resolved" doc:"How many of them were resolved."`
 }
 
 // DeliveryPath has the id of a delivery.
@@ -159,15 +157,22 @@ type DeliveryPath struct {
 	ID string `path:"id" maxLength:"45" doc:"The delivery's id."`
 }
 
+// FormatQuery has the format of a page.
+type FormatQuery struct {
+	Format string `query:"format" enum:"json,csv,ndjson" default:"json" doc:"The format of the page. With csv and ndjson the header Link has the address of the next page."`
+}
+
 type deliveriesInput struct {
 	DeliverySelectionQuery
 	PageQuery
+	FormatQuery
 }
 
 type replayDeliveriesInput struct {
 	ReplayPath
 	DeliverySelectionQuery
 	PageQuery
+	FormatQuery
 }
 
 type groupsInput struct {
@@ -175,42 +180,100 @@ type groupsInput struct {
 	Limit int `query:"limit" default:"100" minimum:"1" maximum:"1000" doc:"The most groups."`
 }
 
-type deliveriesOutput struct{ Body DeliveryPage }
+type deliveriesOutput struct {
+	ContentType string `header:"Content-Type"`
+	Link        string `header:"Link"`
+	Body        []byte
+}
+
+const ndjsonType = "application/x-ndjson"
+
+// deliveryPage answers with a page of deliveries in a format. path is that of the list.
+func (s *server) deliveryPage(ctx context.Context, path string, sel event.DeliverySelection, page PageQuery,
+	format string) (*deliveriesOutput, error) {
+	found, err := s.as(ctx).Deliveries(ctx, sel, page.Limit, page.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	out, body := &deliveriesOutput{}, &bytes.Buffer{}
+	switch format {
+	case "csv":
+		out.ContentType = csvType + "; charset=utf-8"
+		w := NewCSV(body, DeliveryColumns())
+		for i := range found.Deliveries {
+			if err := w.Write(&found.Deliveries[i]); err != nil {
+				return nil, err
+			}
+		}
+		err = w.Flush()
+	case "ndjson":
+		out.ContentType = ndjsonType
+		lines := json.NewEncoder(body)
+		for i := range found.Deliveries {
+			if err := lines.Encode(&found.Deliveries[i]); err != nil {
+				return nil, err
+			}
+		}
+	default:
+		out.ContentType = "application/json"
+		err = json.NewEncoder(body).Encode(found)
+	}
+	if found.Next != "" && format != "json" {
+		query := sel.Values()
+		query.Set("limit", strconv.Itoa(page.Limit))
+		query.Set("cursor", found.Next)
+		query.Set("format", format)
+		if path != "/api/v1/deliveries" {
+			query.Del("replay")
+		}
+		out.Link = "<" + path + "?" + query.Encode() + `>; rel="next"`
+	}
+	out.Body = body.Bytes()
+	return out, err
+}
+
+// deliveryFormats describes the answers of deliveryPage.
+func (s *server) deliveryFormats() map[string]*huma.Response {
+	content, text := s.json(DeliveryPage{}), &huma.Schema{Type: huma.TypeString}
+	content[csvType], content[ndjsonType] = &huma.MediaType{Schema: text}, &huma.MediaType{Schema: text}
+	return map[string]*huma.Response{"200": {Description: "The page", Content: content,
+		Headers: map[string]*huma.Param{"Link": {Schema: text,
+			Description: "The address of the next page (rel=next), with csv and ndjson; absent on the last page."}}}}
+}
 
 func (s *server) deliveryRoutes() {
 	route(s, RoleRead, "GET /deliveries", huma.Operation{OperationID: "list-deliveries",
 		Parameters: selectionParams(event.DeliveryFilters),
+		Responses:  s.deliveryFormats(),
 		Summary:    "List deliveries",
 		Description: "Those of the newest events first, in pages. A delivery matches one of the values of a repeated " +
 			"parameter, " +
 			"and all different parameters."},
 		func(ctx context.Context, in *deliveriesInput) (*deliveriesOutput, error) {
-			page, err := s.as(ctx).Deliveries(ctx, in.selection, in.Limit, in.Cursor)
-			return &deliveriesOutput{page}, err
+			return s.deliveryPage(ctx, "/api/v1/deliveries", in.selection, in.PageQuery, in.Format)
 		})
-	route(s, RoleRead, "GET /deliveries/groups", huma.Operation{OperationID: "list-failure-groups",
+	reply(s, RoleRead, "GET /deliveries/groups", huma.Operation{OperationID: "list-failure-groups",
 		Parameters: selectionParams(event.DeliveryFilters),
 		Summary:    "List failure groups",
 		Description: "Selected deliveries that failed, by endpoint, status, outcome, and first line of the answer " +
 			"without numbers. " +
 			"Without state: the failed and the retrying ones."},
-		func(ctx context.Context, in *groupsInput) (*struct{ Body FailureGroupList }, error) {
+		func(ctx context.Context, in *groupsInput) (FailureGroupList, error) {
 			list, err := s.as(ctx).FailureGroups(ctx, in.selection, in.Limit)
-			return &struct{ Body FailureGroupList }{FailureGroupList{list}}, err
+			return list, err
 		})
-	route(s, RoleRead, "GET /deliveries/{id}", huma.Operation{OperationID: "get-delivery",
+	reply(s, RoleRead, "GET /deliveries/{id}", huma.Operation{OperationID: "get-delivery",
 		Errors:      []int{http.StatusNotFound},
 		Summary:     "Show a delivery",
 		Description: "With every attempt and its answer. The audit log records the view."},
-		func(ctx context.Context, in *DeliveryPath) (*struct{ Body Delivery }, error) {
+		func(ctx context.Context, in *DeliveryPath) (Delivery, error) {
 			id, err := event.ParseDeliveryID(in.ID)
 			if err != nil {
-				return nil, Invalidf("%v", err)
+				return Delivery{}, Invalidf("%v", err)
 			}
-			d, err := s.as(ctx).Delivery(ctx, id)
-			return &struct{ Body Delivery }{d}, err
+			return s.as(ctx).Delivery(ctx, id)
 		})
-	route(s, RoleReplay, "POST /deliveries/retry", huma.Operation{OperationID: "retry-deliveries",
+	reply(s, RoleReplay, "POST /deliveries/retry", huma.Operation{OperationID: "retry-deliveries",
 		MaxBodyBytes: maxBodyBytes, DefaultStatus: http.StatusOK,
 		Summary: "Retry deliveries",
 		Description: "Retrying ones are tried now. Those that failed or were cancelled are sent again by new " +
@@ -218,23 +281,21 @@ func (s *server) deliveryRoutes() {
 			"and replay in which they failed (its parent), with the same options. Delivered ones are never sent " +
 			"again; " +
 			"the events of those that a later replay has sent are left out."},
-		func(ctx context.Context, in *retryInput) (*struct{ Body Retried }, error) {
-			result, err := s.as(ctx).RetryDeliveries(ctx, in.Key, in.Body)
-			return &struct{ Body Retried }{result}, err
+		func(ctx context.Context, in *retryInput) (Retried, error) {
+			return s.as(ctx).RetryDeliveries(ctx, in.Key, in.Body)
 		})
 	ofReplay := slices.DeleteFunc(slices.Clone(event.DeliveryFilters), func(f event.Filter) bool {
 		return f.Name == "replay"
 	})
 	route(s, RoleRead, "GET /replays/{id}/deliveries", huma.Operation{OperationID: "list-replay-deliveries",
-		Parameters: selectionParams(ofReplay), Errors: []int{http.StatusNotFound},
+		Parameters: selectionParams(ofReplay), Errors: []int{http.StatusNotFound}, Responses: s.deliveryFormats(),
 		Summary: "List a replay's deliveries", Description: "As GET /api/v1/deliveries does with replay."},
 		func(ctx context.Context, in *replayDeliveriesInput) (*deliveriesOutput, error) {
 			if _, err := s.as(ctx).Replay(ctx, in.uuid()); err != nil {
 				return nil, err
 			}
 			in.selection.Replays = []string{in.ID}
-			page, err := s.as(ctx).Deliveries(ctx, in.selection, in.Limit, in.Cursor)
-			return &deliveriesOutput{page}, err
+			return s.deliveryPage(ctx, "/api/v1/replays/"+in.ID+"/deliveries", in.selection, in.PageQuery, in.Format)
 		})
 }
 

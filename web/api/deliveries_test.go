@@ -96,6 +96,20 @@ func TestDeliveries(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d", path, a.status, a.body, status)
 		}
 	}
+	for format, want := range map[string]string{"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"} {
+		lines := 0
+		for path := "/api/v1/replays/" + r.ID.String() + "/deliveries?limit=2&format=" + format; path != ""; {
+			a := f.ask(readSecret, "GET", path, nil)
+			if a.status != http.StatusOK || a.header.Get("Content-Type") != want {
+				t.Fatalf("%s: %d %s", path, a.status, a.header.Get("Content-Type"))
+			}
+			lines += strings.Count(string(a.body), "busy: 17 of 20")
+			path, _, _ = strings.Cut(strings.TrimPrefix(a.header.Get("Link"), "<"), ">")
+		}
+		if lines != 5 {
+			t.Errorf("%s has %d deliveries, want 5", format, lines)
+		}
+	}
 	if columns := api.DeliveryColumns().Names(); !slices.Contains(columns, "answer") {
 		t.Errorf("got the columns %v", columns)
 	}
@@ -149,9 +163,16 @@ func TestRetryDeliveries(t *testing.T) {
 	if len(requests) != 4 || requests[0].Header.Get("X-Key") != "kept" {
 		t.Errorf("%d requests, %v", len(requests), requests[0].Header)
 	}
-	if again, _ := retry(replaySecret, "monday", map[string]any{"selection": of}); again.Sent != 0 ||
-		len(again.Replays) != 0 {
-		t.Errorf("a second click sends %+v", again)
+	again, _ := retry(replaySecret, "monday", map[string]any{"selection": of})
+	if again.Sent != 4 || len(again.Replays) != 1 || again.Replays[0].ID != child.ID {
+		t.Errorf("a second click sends %+v, not the replay of the first", again)
+	}
+	if again, _ := retry(replaySecret, "", map[string]any{"selection": of}); again.Sent != 0 ||
+		again.Failed != 4 || len(again.Replays) != 0 {
+		t.Errorf("what was sent again since is sent once more: %+v", again)
+	}
+	if n := len(f.receiver.requests()) - sent; n != 4 {
+		t.Errorf("%d requests, want 4", n)
 	}
 	if again, _ := retry(replaySecret, "",
 		map[string]any{"selection": map[string]any{"replays": []string{child.ID.String()}}}); again.Delivered != 4 ||
@@ -164,6 +185,122 @@ func TestRetryDeliveries(t *testing.T) {
 		return e.Action == "deliveries.retry" && e.Who == "replayer" && strings.Contains(e.Target, first.ID.String())
 	}) {
 		t.Errorf("the audit log is %+v", log.Entries)
+	}
+}
+
+// TestRefusedRetry: what cannot be sent to one endpoint is refused with the reason, and what can be sent to another is
+// sent. Live deliveries to endpoints that no longer get them say so.
+func TestRefusedRetry(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	events := newEvents("shop", 4)
+	f.insert(events...)
+	one := func(n int, endpoint string, state event.DeliveryState) event.Delivery {
+		return event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: endpoint, EventID: events[n].ID},
+			EventReceivedAt: events[n].ReceivedAt, State: state, Attempts: 1, UpdatedAt: time.Now().UTC(),
+			Subscriber: fmt.Sprint(n)}
+	}
+	if err := f.db.RecordOutcomes(context.Background(), "", []event.Delivery{one(0, "crm", event.Failed),
+		one(1, "crm", event.Pending), one(2, "old", event.Failed), one(3, "old", event.Retrying),
+		one(2, "crm", event.Cancelled)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	// The same event failed in a replay, too.
+	r := event.Replay{ID: uuid.New(), CreatedAt: time.Now(), UpdatedAt: time.Now(), State: event.ReplayFailures,
+		Endpoint: "crm", Total: 1, ReplayOptions: event.ReplayOptions{Concurrency: 1}}
+	again := one(0, "crm", event.Failed)
+	again.ReplayID = r.ID
+	if err := errors.Join(f.db.SaveReplay(context.Background(), r),
+		f.db.RecordOutcomes(context.Background(), "", []event.Delivery{again}, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if plan, err := f.client(replaySecret).RetryDeliveries(context.Background(), "", api.DeliveryRetry{DryRun: true,
+		Selection: event.DeliverySelection{Endpoints: []string{"crm"}, States: []event.DeliveryState{
+			event.Failed}}}); err != nil || plan.Failed != 2 || plan.Sent != 1 || len(plan.Replays) != 1 {
+		t.Errorf("the plan is %+v, %v", plan, err)
+	}
+	// A cancelled delivery is alike, and not of the group.
+	groups, err := f.client(readSecret).FailureGroups(context.Background(),
+		event.DeliverySelection{Endpoints: []string{"crm"}}, 10)
+	if err != nil || len(groups.Groups) != 1 || groups.Count != 2 {
+		t.Fatalf("%+v, %v", groups, err)
+	}
+	if plan, err := f.client(replaySecret).RetryDeliveries(context.Background(), "", api.DeliveryRetry{DryRun: true,
+		Selection: event.DeliverySelection{Groups: []string{groups.Groups[0].Key}}}); err != nil || plan.Failed != 2 ||
+		plan.Sent != 1 {
+		t.Errorf("the plan of the group is %+v, %v", plan, err)
+	}
+	result, err := f.client(replaySecret).RetryDeliveries(context.Background(), "", api.DeliveryRetry{
+		Selection: event.DeliverySelection{Replays: []string{event.LiveDelivery}}})
+	if err != nil || result.Sent != 2 || len(result.Replays) != 1 || result.Replays[0].Endpoint != "crm" ||
+		result.Asked+result.Waiting != 0 {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	var refused []string
+	for _, r := range result.Refused {
+		refused = append(refused, fmt.Sprintf("%d to %s: %s", r.Count, r.Endpoint, r.Why))
+	}
+	for i, want := range []string{"1 to crm: crm has no subscribe", "1 to old: old is not in the configuration",
+		"1 to old: there is no endpoint \"old\""} {
+		if i >= len(refused) || !strings.HasPrefix(refused[i], want) {
+			t.Errorf("refused: %q, want %q", refused, want)
+		}
+	}
+	var page api.DeliveryPage
+	f.get(readSecret, "/api/v1/deliveries?replay=live&state=pending&state=retrying", &page)
+	for _, d := range page.Deliveries {
+		want := map[string]event.WaitingCode{"crm": event.WaitsUnwanted, "old": event.WaitsRemoved}[d.Endpoint]
+		if d.Waiting == nil || d.Waiting.Code != want {
+			t.Errorf("a live delivery to %s waits for %+v, want %s", d.Endpoint, d.Waiting, want)
+		}
+	}
+	f.awaitEnd(result.Replays[0].ID)
+}
+
+// TestRetryOfSomeStates: a retry of pending deliveries does not make the retrying ones of their queue due, and one at a
+// paused endpoint is refused.
+func TestRetryOfSomeStates(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx, client := context.Background(), f.client(replaySecret)
+	events := newEvents("shop", 2)
+	f.insert(events...)
+	r := event.Replay{ID: uuid.New(), CreatedAt: time.Now(), UpdatedAt: time.Now(), State: event.ReplayRunning,
+		Endpoint: "crm", Total: 2, ReplayOptions: event.ReplayOptions{Order: event.OrderSubscriber,
+			Mode: event.ModeUndelivered, Retry: event.RetryEndpoint}}
+	var list []event.Delivery
+	for i, state := range []event.DeliveryState{event.Retrying, event.Pending} { // the second waits for the first
+		list = append(list, event.Delivery{DeliveryKey: event.DeliveryKey{ReplayID: r.ID, Endpoint: r.Endpoint,
+			EventID: events[i].ID}, EventReceivedAt: events[i].ReceivedAt, State: state, Attempts: uint32(1 - i),
+			NextAt: time.Now().Add(time.Hour), UpdatedAt: time.Now(), Subscriber: "7"})
+	}
+	if err := errors.Join(f.db.RecordOutcomes(ctx, "", list, nil), f.db.SaveReplay(ctx, r)); err != nil {
+		t.Fatal(err)
+	}
+	want := api.DeliveryRetry{Selection: event.DeliverySelection{Replays: []string{r.ID.String()},
+		States: []event.DeliveryState{event.Pending}}}
+	result, err := client.RetryDeliveries(ctx, "", want)
+	if err != nil || result.Waiting != 1 || result.Asked != 0 || result.Failed != 0 {
+		t.Errorf("pending ones: %+v, %v", result, err)
+	}
+	commands, err := f.db.RetryCommands(ctx, time.Now().Add(-time.Hour), nil)
+	if err != nil || len(commands) != 1 || len(commands[0].Events) != 0 {
+		t.Errorf("the commands are %+v, %v", commands, err)
+	}
+	testutil.Eventually(t, 20*time.Second, func() error {
+		f.get(readSecret, "/api/v1/replays/"+r.ID.String(), &r)
+		if w := r.Waiting; w == nil || w.Code != event.WaitsForRetry || w.Until == nil {
+			return fmt.Errorf("the replay waits for %+v", w)
+		}
+		return nil
+	})
+	if err := client.SteerEndpoint(ctx, "crm", event.ActionPause, "it moves"); err != nil {
+		t.Fatal(err)
+	}
+	result, err = client.RetryDeliveries(ctx, "", want)
+	if err != nil || result.Waiting != 0 || len(result.Refused) != 1 || result.Refused[0].Count != 1 ||
+		!strings.Contains(result.Refused[0].Why, "it moves") {
+		t.Errorf("at a paused endpoint: %+v, %v", result, err)
 	}
 }
 

@@ -90,14 +90,13 @@ type diffInput struct {
 }
 
 func (s *server) diffRoute() {
-	route(s, RoleRead, "GET /replays/{id}/diff", huma.Operation{OperationID: "diff-replay",
+	reply(s, RoleRead, "GET /replays/{id}/diff", huma.Operation{OperationID: "diff-replay",
 		Errors:  []int{http.StatusNotFound},
 		Summary: "Compare a replay's answers",
 		Description: "Compares each answer with the last answer to the same event from an endpoint outside this " +
 			"replay: " +
 			"would the new version have answered the same?"},
-		func(ctx context.Context, in *diffInput) (*struct{ Body Diff }, error) {
-			diff, err := s.as(ctx).Diff(ctx, in.uuid(), in.Against, in.Limit)
-			return &struct{ Body Diff }{diff}, err
+		func(ctx context.Context, in *diffInput) (Diff, error) {
+			return s.as(ctx).Diff(ctx, in.uuid(), in.Against, in.Limit)
 		})
 }

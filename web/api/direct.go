@@ -46,6 +46,11 @@ func (d *Direct) require(role Role) error {
 	return d.principal.Require(role)
 }
 
+// audit adds an entry to the audit log, with detail as JSON. Nothing is done without one.
+func (d *Direct) audit(ctx context.Context, action, target string, detail any) error {
+	return d.actor.Audit(ctx, d.store, action, target, detail)
+}
+
 // recordView records in the audit log that the principal views something. When it fails, the thing must not be shown.
 func (d *Direct) recordView(ctx context.Context, action, target string) error {
 	if d.principal == nil {

@@ -60,7 +60,7 @@ func (c *checker) RoundTrip(r *http.Request) (*http.Response, error) {
 		c.t.Errorf("%s %s: got %d %s, which is not in the document", r.Method, r.URL.Path, response.StatusCode, kind)
 		return response, nil
 	}
-	if !strings.HasSuffix(kind, "json") || media["schema"] == nil {
+	if kind != "application/json" && !strings.HasSuffix(kind, "+json") || media["schema"] == nil {
 		return response, nil
 	}
 	body, err := io.ReadAll(response.Body)

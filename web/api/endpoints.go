@@ -25,7 +25,7 @@ type Endpoint struct {
 	FailingSince *time.Time                     `json:"failing_since,omitempty" doc:"The first of the failed attempts in a row."`
 	OldestOpen   *time.Time                     `json:"oldest_open,omitempty" doc:"The time of receipt of the oldest event that is not delivered yet."`
 	Failures     uint32                         `json:"failures" doc:"Failed attempts in a row."`
-	NextProbe    *time.Time                     `json:"next_probe,omitempty" doc:"The next attempt while its circuit breaker is open."`
+	NextProbe    *time.Time                     `json:"next_probe,omitempty" doc:"When the next attempt is allowed, while its circuit breaker is open or it has asked to wait (Retry-After)."`
 	Since        *time.Time                     `json:"followed_since,omitempty" doc:"When live delivery to it began."`
 	Until        *time.Time                     `json:"followed_until,omitempty" doc:"The time of receipt up to which live delivery has found new events."`
 	UpdatedAt    *time.Time                     `json:"updated_at,omitempty" doc:"When its state was written."`
@@ -95,14 +95,12 @@ type endpointSteering struct {
 	Reason string `query:"reason" maxLength:"500" doc:"Why, for people."`
 }
 
-type endpointOutput struct{ Body Endpoint }
-
 func (s *server) endpointRoutes() {
-	route(s, RoleRead, "GET /endpoints", huma.Operation{OperationID: "list-endpoints",
+	reply(s, RoleRead, "GET /endpoints", huma.Operation{OperationID: "list-endpoints",
 		Summary: "List endpoints", Description: "The configured endpoints with their state, backlog and last error."},
-		func(ctx context.Context, _ *struct{}) (*struct{ Body EndpointList }, error) {
+		func(ctx context.Context, _ *struct{}) (EndpointList, error) {
 			list, err := s.as(ctx).Endpoints(ctx)
-			return &struct{ Body EndpointList }{EndpointList{list}}, err
+			return EndpointList{list}, err
 		})
 	s.steerEndpointRoute(event.ActionPause, "Pause an endpoint",
 		"Nothing is sent to it, live or by a replay, until it is resumed; its deliveries wait.")
@@ -111,20 +109,20 @@ func (s *server) endpointRoutes() {
 }
 
 func (s *server) steerEndpointRoute(action event.Action, summary, description string) {
-	route(s, RoleReplay, "POST /endpoints/{name}/"+string(action),
+	reply(s, RoleReplay, "POST /endpoints/{name}/"+string(action),
 		huma.Operation{OperationID: string(action) + "-endpoint",
 			DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound},
 			Summary: summary, Description: description + acceptedLater},
-		func(ctx context.Context, in *endpointSteering) (*endpointOutput, error) {
+		func(ctx context.Context, in *endpointSteering) (Endpoint, error) {
 			d := s.as(ctx)
 			list, err := d.Endpoints(ctx)
 			if err != nil {
-				return nil, err
+				return Endpoint{}, err
 			}
 			i := slices.IndexFunc(list, func(e Endpoint) bool { return e.Name == in.Name })
 			if i < 0 {
-				return nil, Problemf(http.StatusNotFound, "there is no endpoint %q in the configuration", in.Name)
+				return Endpoint{}, Problemf(http.StatusNotFound, "there is no endpoint %q in the configuration", in.Name)
 			}
-			return &endpointOutput{list[i]}, d.SteerEndpoint(ctx, in.Name, action, in.Reason)
+			return list[i], d.SteerEndpoint(ctx, in.Name, action, in.Reason)
 		})
 }

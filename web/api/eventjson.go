@@ -32,6 +32,7 @@ type Event struct {
 
 	// Of an external request, for whose answer a bot waited.
 	Fallback    event.Fallback `json:"fallback,omitempty" doc:"Why the bot that waited for the answer got the fallback; absent if it got the endpoint's answer, and for events without a waiting bot."`
+	BrokenOff   bool           `json:"broken_off,omitempty" doc:"Whether the bot that waited got an answer that broke off, or hooktape was stopped before it recorded what the bot got."`
 	MissingKeys []string       `json:"missing_keys,omitempty" doc:"The expected keys that the answer to the waiting bot did not have."`
 	Rejection   *Rejection     `json:"rejection,omitempty" doc:"Of a rejected request: why, and what can be read from it."`
 	Acceptance  *Acceptance    `json:"acceptance,omitempty" doc:"Who accepted this event after it was rejected."`

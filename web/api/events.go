@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"net/http"
 	"time"
@@ -23,7 +21,7 @@ type EventPage struct {
 
 // Events returns a page of the selected events, newest first. The empty cursor is the beginning.
 func (d *Direct) Events(ctx context.Context, sel event.Selection, limit int, cursor string) (EventPage, error) {
-	before, err := decodeCursor(cursor)
+	before, err := decodeEventCursor(cursor)
 	if err != nil {
 		return EventPage{}, err
 	}
@@ -41,7 +39,7 @@ func (d *Direct) Events(ctx context.Context, sel event.Selection, limit int, cur
 // has searched, or nil when the page is full or the search complete. The page's cursor continues the search.
 func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cursor string, patience time.Duration) (
 	page EventPage, reached *time.Time, err error) {
-	before, err := decodeCursor(cursor)
+	before, err := decodeEventCursor(cursor)
 	if err != nil {
 		return EventPage{}, nil, err
 	}
@@ -58,7 +56,7 @@ func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cur
 	if rest == nil {
 		return page, nil, nil
 	}
-	page.Next = encodeCursor(*rest)
+	page.Next = encodeCursor(rest.At, rest.ID[:])
 	if len(page.Events) == limit {
 		return page, nil, nil
 	}
@@ -72,35 +70,16 @@ func (d *Direct) pageOf(ctx context.Context, events []event.Event, limit int) (p
 	}
 	if len(events) > limit {
 		last := page.Events[limit-1]
-		page.Next = encodeCursor(store.Cursor{At: last.ReceivedAt, ID: last.ID})
+		page.Next = encodeCursor(last.ReceivedAt, last.ID[:])
 	}
 	return page, nil
 }
 
-// encodeCursor encodes the place of a page's last event: the microsecond of its receipt, and its id. The cursor stays
-// valid while events arrive, and when many events have the same time.
-func encodeCursor(c store.Cursor) string {
-	b := binary.BigEndian.AppendUint64(nil, uint64(c.At.UnixMicro()))
-	return base64.RawURLEncoding.EncodeToString(append(b, c.ID[:]...))
+// decodeEventCursor returns nil for the empty cursor.
+func decodeEventCursor(s string) (*store.Cursor, error) {
+	return decodeCursor(s, func(at time.Time, id []byte) store.Cursor { return store.Cursor{At: at, ID: uuid.UUID(id)} },
+		len(uuid.UUID{}))
 }
-
-// decodeCursor returns nil for the empty cursor.
-func decodeCursor(s string) (*store.Cursor, error) {
-	if s == "" {
-		return nil, nil
-	}
-	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil || len(b) != 24 {
-		return nil, errCursor
-	}
-	at := time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC()
-	if at.Year() < 1970 || at.Year() > 2299 { // the range of ClickHouse
-		return nil, errCursor
-	}
-	return &store.Cursor{At: at, ID: uuid.UUID(b[8:])}, nil
-}
-
-var errCursor = Invalidf("invalid cursor: want the next of a page")
 
 // Event returns an event with its request and its deliveries, and records the view.
 func (d *Direct) Event(ctx context.Context, id uuid.UUID) (Event, error) {
@@ -115,6 +94,7 @@ func (d *Direct) Event(ctx context.Context, id uuid.UUID) (Event, error) {
 	j := WholeEvent(e, deliveries)
 	if j.Forward = forward; forward != nil {
 		j.Fallback, j.MissingKeys = forward.Fallback, forward.MissingKeys
+		j.BrokenOff = event.BrokenOff(forward.Fallback, forward.Outcome)
 	}
 	return j, err
 }
@@ -194,8 +174,6 @@ type eventsInput struct {
 	PageQuery
 }
 
-type eventsOutput struct{ Body EventPage }
-
 type bodyOutput struct {
 	ContentType string `header:"Content-Type"`
 	Disposition string `header:"Content-Disposition"`
@@ -206,30 +184,27 @@ type bodyOutput struct {
 const octetStream = "application/octet-stream"
 
 func (s *server) eventRoutes() {
-	route(s, RoleRead, "GET /events", huma.Operation{OperationID: "list-events",
+	reply(s, RoleRead, "GET /events", huma.Operation{OperationID: "list-events",
 		Parameters: selectionParams(event.Filters),
 		Summary:    "List events",
 		Description: "Newest first, in pages. An event matches one of the values of a repeated parameter, and all " +
 			"different parameters."},
-		func(ctx context.Context, in *eventsInput) (*eventsOutput, error) {
-			page, err := s.as(ctx).Events(ctx, in.selection, in.Limit, in.Cursor)
-			return &eventsOutput{page}, err
+		func(ctx context.Context, in *eventsInput) (EventPage, error) {
+			return s.as(ctx).Events(ctx, in.selection, in.Limit, in.Cursor)
 		})
-	route(s, RoleRead, "POST /events/search", huma.Operation{OperationID: "search-events",
+	reply(s, RoleRead, "POST /events/search", huma.Operation{OperationID: "search-events",
 		MaxBodyBytes: maxBodyBytes,
 		Summary:      "List events by a selection in the body",
 		Description:  "The same list, for selections that are too long for a URL, such as thousands of ids."},
-		func(ctx context.Context, in *struct{ Body EventSearch }) (*eventsOutput, error) {
-			page, err := s.as(ctx).Events(ctx, in.Body.Selection, in.Body.Limit, in.Body.Cursor)
-			return &eventsOutput{page}, err
+		func(ctx context.Context, in *struct{ Body EventSearch }) (EventPage, error) {
+			return s.as(ctx).Events(ctx, in.Body.Selection, in.Body.Limit, in.Body.Cursor)
 		})
-	route(s, RoleRead, "GET /events/{id}", huma.Operation{OperationID: "get-event",
+	reply(s, RoleRead, "GET /events/{id}", huma.Operation{OperationID: "get-event",
 		Errors:      []int{http.StatusNotFound},
 		Summary:     "Show an event",
 		Description: "The original request, its parsed fields, and its deliveries. The audit log records the view."},
-		func(ctx context.Context, in *idPath) (*struct{ Body Event }, error) {
-			e, err := s.as(ctx).Event(ctx, in.uuid())
-			return &struct{ Body Event }{e}, err
+		func(ctx context.Context, in *idPath) (Event, error) {
+			return s.as(ctx).Event(ctx, in.uuid())
 		})
 	route(s, RoleRead, "GET /events/{id}/raw", huma.Operation{OperationID: "get-event-raw",
 		Errors:      []int{http.StatusNotFound, http.StatusGone},
@@ -246,12 +221,12 @@ func (s *server) eventRoutes() {
 			return &bodyOutput{ContentType: octetStream, Disposition: `attachment; filename="` + in.ID + `.body"`,
 				Body: body}, err
 		})
-	route(s, RoleRead, "GET /events/{id}/deliveries", huma.Operation{OperationID: "list-event-deliveries",
+	reply(s, RoleRead, "GET /events/{id}/deliveries", huma.Operation{OperationID: "list-event-deliveries",
 		Errors:      []int{http.StatusNotFound},
 		Summary:     "List an event's deliveries",
 		Description: "The deliveries of the event to each endpoint, live first, with every attempt and its answer."},
-		func(ctx context.Context, in *idPath) (*struct{ Body DeliveryList }, error) {
+		func(ctx context.Context, in *idPath) (DeliveryList, error) {
 			list, err := s.as(ctx).EventDeliveries(ctx, in.uuid())
-			return &struct{ Body DeliveryList }{DeliveryList{list}}, err
+			return DeliveryList{list}, err
 		})
 }

@@ -36,6 +36,7 @@ func (d *Direct) addForwards(ctx context.Context, list []Event) error {
 	for i := range list {
 		f := forwards[list[i].ID]
 		list[i].Fallback, list[i].MissingKeys = f.Fallback, f.MissingKeys
+		list[i].BrokenOff = event.BrokenOff(f.Fallback, f.Outcome)
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"hooktape/internal/event"
 	"hooktape/internal/store"
 )
 
@@ -17,10 +18,13 @@ type Host struct {
 	Retention store.Retention // as configured
 	Spools    func() []SpoolStorage
 	DataDir   string // of the spools
+	// Source returns the configured spelling of a source's name, and the kind of its events whose bodies do not
+	// determine it.
+	Source func(name string) (string, event.Kind)
 }
 
-// SetHost adds a process's configured retention, spools and disk to the reports of retention and storage. Without it,
-// storage covers ClickHouse only.
+// SetHost adds a process's configured retention, spools and disk to the reports of retention and storage, and its
+// sources to accepted events. Without it, storage covers ClickHouse only.
 func (d *Direct) SetHost(h Host) { d.host = h }
 
 // Kept is the retention of a group of rows.
@@ -140,18 +144,16 @@ func (d *Direct) Storage(ctx context.Context) (StorageReport, error) {
 }
 
 func (s *server) keepingRoutes() {
-	route(s, RoleAdmin, "GET /retention", huma.Operation{OperationID: "get-retention",
+	reply(s, RoleAdmin, "GET /retention", huma.Operation{OperationID: "get-retention",
 		Summary:     "Show how long what is kept",
 		Description: "The configured retention, the one in force, and the rows, by table and, of events, by source."},
-		func(ctx context.Context, _ *struct{}) (*struct{ Body RetentionReport }, error) {
-			report, err := s.as(ctx).Retention(ctx)
-			return &struct{ Body RetentionReport }{report}, err
+		func(ctx context.Context, _ *struct{}) (RetentionReport, error) {
+			return s.as(ctx).Retention(ctx)
 		})
-	route(s, RoleAdmin, "GET /storage", huma.Operation{OperationID: "get-storage",
+	reply(s, RoleAdmin, "GET /storage", huma.Operation{OperationID: "get-storage",
 		Summary:     "Show the space that everything takes",
 		Description: "Tables, sources, spools and disks."},
-		func(ctx context.Context, _ *struct{}) (*struct{ Body StorageReport }, error) {
-			report, err := s.as(ctx).Storage(ctx)
-			return &struct{ Body StorageReport }{report}, err
+		func(ctx context.Context, _ *struct{}) (StorageReport, error) {
+			return s.as(ctx).Storage(ctx)
 		})
 }

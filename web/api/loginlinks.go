@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -13,8 +12,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-
-	"hooktape/internal/store"
 )
 
 const (
@@ -91,20 +88,10 @@ func (d *Direct) CreateLoginLink(ctx context.Context, role Role) (LoginLink, err
 	if !slices.Contains(Roles, role) {
 		return LoginLink{}, Invalidf("invalid role %q: want read, replay or admin", role)
 	}
-	now := time.Now()
-	detail, err := json.Marshal(map[string]any{"role": role})
-	if err != nil {
-		return LoginLink{}, err
-	}
-	entry := store.AuditEntry{At: now, Who: d.actor.Name, Action: "login-link.create", Target: d.actor.Name,
-		Detail: string(detail)}
-	if d.actor.RemoteIP.IsValid() {
-		entry.RemoteIP = d.actor.RemoteIP.String()
-	}
-	if err := d.store.Audit(ctx, entry); err != nil {
+	if err := d.audit(ctx, "login-link.create", d.actor.Name, map[string]any{"role": role}); err != nil {
 		return LoginLink{}, fmt.Errorf("create a login link: %w", err)
 	}
-	secret, expires := d.links.create(Principal{d.actor.Name, role}, now)
+	secret, expires := d.links.create(Principal{d.actor.Name, role}, time.Now())
 	return LoginLink{Path: LoginLinkPath + "#" + secret, ExpiresAt: expires.UTC().Truncate(time.Second),
 		Name: d.actor.Name, Role: role}, nil
 }
@@ -116,12 +103,11 @@ func (d *Direct) UseLoginLink(secret string) (Principal, bool) {
 }
 
 func (s *server) loginLinkRoute() {
-	route(s, RoleAdmin, "POST /login-links", huma.Operation{OperationID: "create-login-link",
+	reply(s, RoleAdmin, "POST /login-links", huma.Operation{OperationID: "create-login-link",
 		DefaultStatus: http.StatusCreated, Summary: "Create a one-time link to log in to the console",
 		Description: "The link logs in once, within ten minutes, at the console of the process that answers. " +
 			"It ends with the process. The audit log records its creation."},
-		func(ctx context.Context, in *struct{ Body NewLoginLink }) (*struct{ Body LoginLink }, error) {
-			link, err := s.as(ctx).CreateLoginLink(ctx, in.Body.Role)
-			return &struct{ Body LoginLink }{link}, err
+		func(ctx context.Context, in *struct{ Body NewLoginLink }) (LoginLink, error) {
+			return s.as(ctx).CreateLoginLink(ctx, in.Body.Role)
 		})
 }

@@ -41,8 +41,9 @@ func maskedDetail(detail string) string {
 	if json.Unmarshal([]byte(detail), &made) != nil || made.To == "" {
 		return detail
 	}
-	shown := masked(event.Replay{Endpoint: made.To, Selection: made.Selection, ReplayOptions: made.ReplayOptions})
-	text, err := json.Marshal(replay.Request{Selection: shortened(shown.Selection), To: shown.Endpoint,
+	shown := shortened(masked(event.Replay{Endpoint: made.To, Selection: made.Selection,
+		ReplayOptions: made.ReplayOptions}))
+	text, err := json.Marshal(replay.Request{Selection: shown.Selection, To: shown.Endpoint, Again: made.Again,
 		ReplayOptions: shown.ReplayOptions})
 	if err != nil {
 		return ""

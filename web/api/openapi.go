@@ -33,6 +33,7 @@ func configuration(version string) huma.Config {
 				{Name: "Deliveries", Description: "The delivery of an event to an endpoint, live or in a replay."},
 				{Name: "Replays", Description: "Sending a selection of events again."},
 				{Name: "Endpoints", Description: "Receivers of events."},
+				{Name: "Views", Description: "Named filters of the list of events, for everybody."},
 				{Name: "Analytics", Description: "Leads, conversions and where they come from."},
 				{Name: "Console", Description: "Logging in to the console."},
 				{Name: "Storage", Description: "What is kept, how long, and the space it takes."},
@@ -50,8 +51,8 @@ func configuration(version string) huma.Config {
 
 // requestSchemas are the schemas of requests, in which an unknown property is an error. Answers may have properties
 // that the document does not list, because later versions add some.
-var requestSchemas = []string{"DeliveryRetry", "DeliverySelection", "EventSearch", "Header", "NewLoginLink",
-	"NewReplay", "ReplayPatch", "Selection"}
+var requestSchemas = []string{"AcceptRequest", "DeliveryRetry", "DeliverySelection", "EventSearch", "Header", "NewLoginLink",
+	"NewReplay", "NewView", "ReplayPatch", "Selection"}
 
 // serveDocument serves the document, and a page of it.
 func serveDocument(mux *http.ServeMux, doc *huma.OpenAPI) error {

@@ -43,7 +43,7 @@ func renderPage(doc *huma.OpenAPI) ([]byte, error) {
 func operations(doc *huma.OpenAPI, tag string) (list []*huma.Operation) {
 	for _, path := range slices.Sorted(maps.Keys(doc.Paths)) {
 		item := doc.Paths[path]
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch} {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
 			if op != nil && slices.Contains(op.Tags, tag) {
 				list = append(list, op)
 			}

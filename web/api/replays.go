@@ -25,7 +25,7 @@ type Plan struct {
 
 // Plan computes the effect of a replay without creating it.
 func (d *Direct) Plan(ctx context.Context, want replay.Request) (Plan, error) {
-	if err := d.checkRequest(&want); err != nil {
+	if err := d.checkRequest(ctx, &want); err != nil {
 		return Plan{}, err
 	}
 	p, err := d.service.Plan(ctx, d.actor, want)
@@ -42,9 +42,16 @@ func (d *Direct) Plan(ctx context.Context, want replay.Request) (Plan, error) {
 	return plan, nil
 }
 
-// checkRequest checks a request against the role of the principal, and replaces endpoints by their names.
-func (d *Direct) checkRequest(want *replay.Request) error {
+// checkRequest completes a request that repeats a replay, checks it against the role of the principal, and replaces
+// endpoints by their names.
+func (d *Direct) checkRequest(ctx context.Context, want *replay.Request) error {
 	if err := d.require(RoleReplay); err != nil {
+		return err
+	}
+	if err := d.service.Repeat(ctx, want); err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			return notFound("replay", want.Again)
+		}
 		return err
 	}
 	if want.IncludeRejected && d.require(RoleAdmin) != nil {
@@ -59,7 +66,7 @@ func (d *Direct) checkRequest(want *replay.Request) error {
 // Create creates a replay, which then runs. Another call with the same key returns the replay of the first call, unless
 // the key is empty. Create returns replay.ErrNothing when there is nothing to send.
 func (d *Direct) Create(ctx context.Context, key string, want replay.Request) (event.Replay, error) {
-	if err := d.checkRequest(&want); err != nil {
+	if err := d.checkRequest(ctx, &want); err != nil {
 		return event.Replay{}, err
 	}
 	r, err := d.service.Create(ctx, d.actor, key, want)
@@ -83,7 +90,7 @@ func (d *Direct) Replays(ctx context.Context, before uuid.UUID, limit int, state
 	list := make([]event.Replay, len(replays))
 	for i, r := range replays {
 		list[i] = shown(r)
-		list[i].Selection = shortened(list[i].Selection)
+		list[i] = shortened(list[i])
 	}
 	return list, err
 }
@@ -171,8 +178,6 @@ type patchInput struct {
 	Body ReplayPatch
 }
 
-type replayOutput struct{ Body event.Replay }
-
 func (s *server) replayRoutes() {
 	route(s, RoleReplay, "POST /replays", huma.Operation{OperationID: "create-replay",
 		MaxBodyBytes: maxBodyBytes, DefaultStatus: http.StatusCreated, Errors: []int{http.StatusConflict},
@@ -186,32 +191,31 @@ func (s *server) replayRoutes() {
 				"Location": {Description: "The replay's path.",
 					Schema: &huma.Schema{Type: "string", Format: "uri-reference"}}}}}},
 		s.create)
-	route(s, RoleRead, "GET /replays", huma.Operation{OperationID: "list-replays",
+	reply(s, RoleRead, "GET /replays", huma.Operation{OperationID: "list-replays",
 		Errors:  []int{http.StatusNotFound},
 		Summary: "List replays", Description: "Newest first."},
-		func(ctx context.Context, in *replaysInput) (*struct{ Body ReplayList }, error) {
+		func(ctx context.Context, in *replaysInput) (ReplayList, error) {
 			before, _ := uuid.Parse(in.Before) // empty, or checked by huma
 			list, err := s.as(ctx).Replays(ctx, before, in.Limit, in.State...)
-			return &struct{ Body ReplayList }{ReplayList{list}}, err
+			return ReplayList{list}, err
 		})
-	route(s, RoleRead, "GET /replays/{id}", huma.Operation{OperationID: "get-replay",
+	reply(s, RoleRead, "GET /replays/{id}", huma.Operation{OperationID: "get-replay",
 		Errors:      []int{http.StatusNotFound},
 		Summary:     "Show a replay",
 		Description: "With its counts as of updated_at; a running replay updates them every two seconds."},
-		func(ctx context.Context, in *ReplayPath) (*replayOutput, error) {
-			r, err := s.as(ctx).Replay(ctx, in.uuid())
-			return &replayOutput{r}, err
+		func(ctx context.Context, in *ReplayPath) (event.Replay, error) {
+			return s.as(ctx).Replay(ctx, in.uuid())
 		})
-	route(s, RoleReplay, "PATCH /replays/{id}", huma.Operation{OperationID: "change-replay",
+	reply(s, RoleReplay, "PATCH /replays/{id}", huma.Operation{OperationID: "change-replay",
 		DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound},
 		Summary: "Pause or resume a replay, or change its rate", Description: "Only of an unfinished replay." +
 			acceptedLater},
 		s.change)
-	route(s, RoleReplay, "POST /replays/{id}/cancel", huma.Operation{OperationID: "cancel-replay",
+	reply(s, RoleReplay, "POST /replays/{id}/cancel", huma.Operation{OperationID: "cancel-replay",
 		DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound},
 		Summary: "Cancel a replay", Description: "Events that are not sent yet never will be; this cannot be undone." +
 			acceptedLater},
-		func(ctx context.Context, in *ReplayPath) (*replayOutput, error) {
+		func(ctx context.Context, in *ReplayPath) (event.Replay, error) {
 			return s.steer(ctx, in.uuid(), steering{action: event.ActionCancel})
 		})
 }
@@ -247,6 +251,9 @@ func (s *server) create(ctx context.Context, in *createInput) (*createOutput, er
 // mayComeFrom reports whether a replay may have been created by a request. The same key with another request is a
 // mistake.
 func mayComeFrom(r event.Replay, want replay.Request) bool {
+	if want.Again != uuid.Nil {
+		return want.Rate == r.Rate && (want.To == "" || replay.TargetName(want.To) == r.Endpoint)
+	}
 	return replay.TargetName(want.To) == r.Endpoint &&
 		want.Rate == r.Rate && want.Pace == r.Pace && want.MaxAttempts == r.MaxAttempts &&
 		want.IncludeRejected == r.IncludeRejected &&
@@ -259,7 +266,7 @@ type steering struct {
 	reason string
 }
 
-func (s *server) change(ctx context.Context, in *patchInput) (*replayOutput, error) {
+func (s *server) change(ctx context.Context, in *patchInput) (event.Replay, error) {
 	var list []steering
 	if in.Body.Rate != nil {
 		list = append(list, steering{action: event.ActionRate, rate: *in.Body.Rate})
@@ -271,13 +278,13 @@ func (s *server) change(ctx context.Context, in *patchInput) (*replayOutput, err
 		list = append(list, steering{action: event.ActionResume})
 	}
 	if len(list) == 0 {
-		return nil, Invalidf("nothing to change: give a state (paused, running), a rate, or both")
+		return event.Replay{}, Invalidf("nothing to change: give a state (paused, running), a rate, or both")
 	}
 	return s.steer(ctx, in.uuid(), list...)
 }
 
 // steer returns the replay as it was before.
-func (s *server) steer(ctx context.Context, id uuid.UUID, list ...steering) (*replayOutput, error) {
+func (s *server) steer(ctx context.Context, id uuid.UUID, list ...steering) (event.Replay, error) {
 	d := s.as(ctx)
 	r, err := d.Replay(ctx, id)
 	for _, next := range list {
@@ -285,5 +292,5 @@ func (s *server) steer(ctx context.Context, id uuid.UUID, list ...steering) (*re
 			err = d.Steer(ctx, id, next.action, next.rate, next.reason)
 		}
 	}
-	return &replayOutput{r}, err
+	return r, err
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -412,5 +413,57 @@ func TestTargetsOfOneReceiver(t *testing.T) {
 		if _, err := c.Create(context.Background(), "", replay.Request{To: to}); !errors.Is(err, replay.ErrNothing) {
 			t.Errorf("a second replay to %s: %v", to, err)
 		}
+	}
+}
+
+// TestRepeat: a repeated replay has the events of the first, and its headers at the same endpoint. Roles hold as in
+// any other request.
+func TestRepeat(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx, client := context.Background(), f.client(replaySecret)
+	f.insert(newEvents("shop", 3)...)
+	first := f.awaitEnd(f.create("shop", func(r *replay.Request) {
+		r.Headers = []event.Header{{Name: "X-Key", Value: "kept"}}
+	}).ID)
+	later := newEvent("shop", 0)
+	later.ReceivedAt = time.Now().UTC().Truncate(time.Microsecond)
+	later.ID = event.NewID(later.ReceivedAt)
+	f.insert(later)
+	want := replay.Request{Again: first.ID, ReplayOptions: event.ReplayOptions{Mode: event.ModeAll}}
+	plan, err := client.Plan(ctx, want)
+	if err != nil || plan.Count != 3 || plan.Endpoint != "crm" || !slices.ContainsFunc(plan.Confirm,
+		func(c replay.Confirmation) bool {
+			return c.Code == "repeat" && strings.Contains(c.Text, first.ID.String())
+		}) {
+		t.Errorf("the plan is %+v, %v", plan, err)
+	}
+	sent := len(f.receiver.requests())
+	second, err := client.Create(ctx, "", want)
+	if err != nil || len(second.Headers) != 1 || second.Headers[0].Value == "kept" {
+		t.Fatalf("%+v, %v", second, err)
+	}
+	f.awaitEnd(second.ID)
+	requests := f.receiver.requests()[sent:]
+	if len(requests) != 3 || requests[0].Header.Get("X-Key") != "kept" {
+		t.Errorf("%d requests, want 3 with the header", len(requests))
+	}
+	want.Selection.Sources = []string{"other"}
+	if _, err := client.Plan(ctx, want); err == nil || !strings.Contains(err.Error(), "exclude each other") {
+		t.Errorf("with a selection: %v", err)
+	}
+	secret, err := f.client(adminSecret).Create(ctx, "", replay.Request{Selection: event.Selection{Where: "step = 'paid'"},
+		To: "crm", ReplayOptions: event.ReplayOptions{Mode: event.ModeAll}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.awaitEnd(secret.ID)
+	if _, err := client.Plan(ctx, replay.Request{Again: secret.ID}); err == nil ||
+		!strings.Contains(err.Error(), "where needs the role admin") {
+		t.Errorf("an admin's expression: %v", err)
+	}
+	if _, err := client.Plan(ctx, replay.Request{Again: uuid.New()}); err == nil ||
+		!strings.Contains(err.Error(), "there is no replay") {
+		t.Errorf("an unknown replay: %v", err)
 	}
 }

@@ -57,6 +57,15 @@ func route[I, O any](s *server, role Role, pattern string, op huma.Operation,
 	})
 }
 
+// reply registers an operation that answers with the JSON of what handle returns.
+func reply[I, O any](s *server, role Role, pattern string, op huma.Operation,
+	handle func(context.Context, *I) (O, error)) {
+	route(s, role, pattern, op, func(ctx context.Context, in *I) (*struct{ Body O }, error) {
+		out, err := handle(ctx, in)
+		return &struct{ Body O }{out}, err
+	})
+}
+
 // problem returns the problem that answers an error, and logs an internal error.
 func (s *server) problem(ctx context.Context, operation string, err error) error {
 	p, internal := ProblemOf(err)

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -113,37 +112,27 @@ func (d *Direct) DeleteView(ctx context.Context, name string) error {
 	return d.store.DeleteView(ctx, name, d.actor.Name)
 }
 
-// audit adds an entry to the audit log, with detail as JSON. Nothing is done without one.
-func (d *Direct) audit(ctx context.Context, action, target string, detail any) error {
-	text, err := json.Marshal(detail)
-	if err != nil {
-		return err
-	}
-	entry := store.AuditEntry{At: time.Now(), Who: d.actor.Name, Action: action, Target: target, Detail: string(text)}
-	if d.actor.RemoteIP.IsValid() {
-		entry.RemoteIP = d.actor.RemoteIP.String()
-	}
-	return d.store.Audit(ctx, entry)
-}
-
 // ViewPath has the name of a view.
 type ViewPath struct {
 	Name string `path:"name" maxLength:"240" doc:"The view's name."`
 }
 
+// NewView is a request to save a view.
+type NewView struct {
+	Query string `json:"query" maxLength:"4096" doc:"Filters, as the query of GET /events." example:"step=paid&since=24h"`
+}
+
 type viewInput struct {
 	ViewPath
-	Body struct {
-		Query string `json:"query" maxLength:"4096" doc:"Filters, as the query of GET /events." example:"step=paid&since=24h"`
-	}
+	Body NewView
 }
 
 func (s *server) viewRoutes() {
-	route(s, RoleRead, "GET /views", huma.Operation{OperationID: "list-views",
+	reply(s, RoleRead, "GET /views", huma.Operation{OperationID: "list-views",
 		Summary: "List saved views", Description: "Named filters of the list of events."},
-		func(ctx context.Context, _ *struct{}) (*struct{ Body SavedViewList }, error) {
+		func(ctx context.Context, _ *struct{}) (SavedViewList, error) {
 			list, err := s.as(ctx).SavedViews(ctx)
-			return &struct{ Body SavedViewList }{SavedViewList{list}}, err
+			return SavedViewList{list}, err
 		})
 	route(s, RoleReplay, "PUT /views/{name}", huma.Operation{OperationID: "save-view",
 		DefaultStatus: http.StatusNoContent,

@@ -57,10 +57,17 @@ func withNames(sel event.Selection) event.Selection {
 	return sel.WithEndpoints(replay.TargetName)
 }
 
-// shortened keeps the first 100 ids of a selection: a stream would repeat all of them every second.
-func shortened(sel event.Selection) event.Selection {
-	sel.IDs = sel.IDs[:min(len(sel.IDs), 100)]
-	return sel
+// shortened returns a replay with the first 100 ids of its selections: a stream would repeat all of them every second.
+func shortened(r event.Replay) event.Replay {
+	const most = 100
+	r.Selection.IDs = r.Selection.IDs[:min(len(r.Selection.IDs), most)]
+	if r.Retries != nil {
+		retries := *r.Retries
+		retries.IDs = retries.IDs[:min(len(retries.IDs), most)]
+		retries.Events = retries.Events[:min(len(retries.Events), most)]
+		r.Retries = &retries
+	}
+	return r
 }
 
 // SelectionQuery reads a selection from the query parameters that [selectionParams] describes.

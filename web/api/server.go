@@ -112,7 +112,8 @@ func routed(mux *http.ServeMux) http.Handler {
 				return
 			}
 			other := *r
-			for _, other.Method = range []string{http.MethodGet, http.MethodPost, http.MethodPatch} {
+			for _, other.Method = range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch,
+				http.MethodDelete} {
 				if _, pattern := mux.Handler(&other); pattern != "" {
 					w.Header().Add("Allow", other.Method)
 				}

@@ -25,7 +25,7 @@ type Progress struct {
 }
 
 func progressOf(r event.Replay) Progress {
-	r.Selection = shortened(r.Selection)
+	r = shortened(r)
 	p := Progress{Replay: r}
 	if r.PerSecond > 0 && r.State == event.ReplayRunning {
 		left := float64(r.Open()) / r.PerSecond

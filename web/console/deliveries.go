@@ -2,7 +2,6 @@ package console
 
 import (
 	"crypto/rand"
-	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,7 +18,8 @@ func (c *console) deliveriesRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /deliveries", c.page(showDeliveries))
 	mux.Handle("GET /deliveries/{id}", c.page(showDelivery))
 	mux.Handle("POST /deliveries/retry", c.page(retryDeliveries))
-	mux.Handle("GET /deliveries.csv", c.page(downloadDeliveries))
+	mux.Handle("GET /deliveries.csv", c.page(downloadDeliveriesCSV))
+	mux.Handle("GET /deliveries.ndjson", c.page(downloadDeliveriesNDJSON))
 }
 
 // deliveryList is a list of deliveries and the groups of those that failed. It is a page of its own, and a part of the
@@ -33,7 +33,7 @@ type deliveryList struct {
 	Inputs     []input    // of the form of filters
 	Keep       url.Values // the filters that the form keeps
 	Groups     []failureGroup
-	Failed     uint64 // deliveries in the groups
+	Failed     uint64 // deliveries in all groups that were not resolved later
 	Recent     bool   // the groups are of the last days only
 	groupsFrom time.Time
 	Rows       []delivery
@@ -51,25 +51,33 @@ type deliveryFilters struct {
 	event.DeliverySelection
 }
 
-// Query returns all filters as a query.
-func (f deliveryFilters) Query() string {
-	all := filters{Values: f.Shown}.without()
+// Query returns all filters as a query. Of a relative time it has the beginning, which would be another one when a form
+// is sent.
+func (f deliveryFilters) Query() string { return f.all().Encode() }
+
+func (f deliveryFilters) all() url.Values {
+	all := filters{Values: f.Shown}.without("since")
 	for name, values := range f.Fixed {
 		all[name] = values
 	}
-	return all.Encode()
+	if f.From != nil {
+		all.Set("from", f.From.UTC().Format(time.RFC3339Nano))
+	}
+	return all
 }
 
 // FailedQuery returns the filters as a query, without the deliveries that are not in the groups.
-func (l deliveryList) FailedQuery() string {
-	query, _ := url.ParseQuery(l.Query())
+func (l deliveryList) FailedQuery() string { return l.failed(l.all()).Encode() }
+
+// failed narrows filters to the deliveries in the groups.
+func (l deliveryList) failed(query url.Values) url.Values {
 	if query["state"] == nil {
-		query["state"] = []string{string(event.Failed), string(event.Retrying)}
+		query["state"] = event.Texts(event.FailureStates)
 	}
 	if l.Recent {
 		query.Set("from", l.groupsFrom.UTC().Format(time.RFC3339Nano))
 	}
-	return query.Encode()
+	return query
 }
 
 // failureGroup is a number of deliveries that failed alike.
@@ -79,6 +87,9 @@ type failureGroup struct {
 	Result      label
 	URL         string // the address of its deliveries
 }
+
+// Open returns the number of its deliveries that were not resolved later.
+func (g failureGroup) Open() uint64 { return g.Count - min(g.Resolved, g.Count) }
 
 func showDeliveries(v *visit) error {
 	if tidied := v.tidiedDeliveries(); tidied != nil {
@@ -198,11 +209,11 @@ func (v *visit) addGroups(list *deliveryList) error {
 		since := v.now.Add(-groupsSince)
 		sel.From, list.Recent, list.groupsFrom = &since, true, since
 	}
-	groups, err := v.direct.FailureGroups(v.Context(), sel, maxGroups)
-	for _, g := range groups {
+	found, err := v.direct.FailureGroups(v.Context(), sel, maxGroups)
+	list.Failed = found.Count - min(found.Resolved, found.Count)
+	for _, g := range found.Groups {
 		list.Groups = append(list.Groups, failureGroup{g, v.at(g.FirstSeen), v.at(g.LastSeen),
-			resultOf(g.Outcome, g.StatusCode), link(list.Path, list.with("group", g.Key))})
-		list.Failed += g.Count
+			resultOf(g.Outcome, g.StatusCode), link(list.Path, list.failed(list.with("group", g.Key)))})
 	}
 	return err
 }
@@ -327,12 +338,9 @@ func retryDeliveries(v *visit) error {
 		if err != nil {
 			return err
 		}
-		var reasons []template.HTML
 		deliveries := count(planned.Sent+planned.Asked, "delivery")
-		if planned.Sent+planned.Asked > manyDeliveries {
-			reasons = []template.HTML{visible("This sends " + deliveries + ".")}
-		}
-		if ok, err := v.confirmed("Retry "+deliveries+"?", "Retry "+deliveries, reasons); !ok {
+		if ok, err := v.confirmed("Retry "+deliveries+"?", "Retry "+deliveries,
+			reasonsOf(planned.Confirm())); !ok {
 			return err
 		}
 	}
@@ -342,6 +350,8 @@ func retryDeliveries(v *visit) error {
 		return err
 	}
 	switch {
+	case len(done.Refused) > 0:
+		return api.Invalidf("%s", refusedText(done))
 	case len(done.Replays) == 1 && done.Asked == 0:
 		return v.redirect("/replays/" + done.Replays[0].ID.String())
 	case len(done.Replays) > 0:
@@ -353,8 +363,20 @@ func retryDeliveries(v *visit) error {
 	return v.redirect(backOf(v.Request))
 }
 
-// manyDeliveries is the largest number of deliveries that is retried without a confirmation.
-const manyDeliveries = 1000
+// refusedText says what a retry has refused, and what it has done besides.
+func refusedText(done api.Retried) string {
+	var parts []string
+	for _, r := range done.Refused {
+		parts = append(parts, count(r.Count, "delivery")+" to "+r.Endpoint+" cannot be sent now: "+r.Why)
+	}
+	for _, r := range done.Replays {
+		parts = append(parts, count(r.Events, "event")+" sent to "+r.Endpoint+" by replay "+r.ID.String())
+	}
+	if done.Asked > 0 {
+		parts = append(parts, count(done.Asked, "delivery")+" tried now")
+	}
+	return strings.Join(parts, "; ")
+}
 
 // deliveriesToRetry returns the selection of a form of a list.
 func (v *visit) deliveriesToRetry() (event.DeliverySelection, error) {

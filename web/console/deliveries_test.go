@@ -3,6 +3,7 @@ package console_test
 import (
 	"encoding/csv"
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -124,6 +125,9 @@ func TestDeliveries(t *testing.T) {
 	text := strings.TrimPrefix(p.get("/deliveries.csv?state=failed").body, api.ByteOrderMark)
 	if records, err := csv.NewReader(strings.NewReader(text)).ReadAll(); err != nil || len(records) != 3 {
 		t.Errorf("the CSV has %d records, %v", len(records), err)
+	}
+	if n := strings.Count(p.get("/deliveries.ndjson?state=failed").body, "\n"); n != 2 {
+		t.Errorf("the NDJSON has %d lines", n)
 	}
 }
 
@@ -257,9 +261,23 @@ func TestRetryDeliveries(t *testing.T) {
 	form := url.Values{"key": {field(group, "key")}, "query": {field(group, "query")}, "group": {field(group, "group")}}
 	first := p.post("/deliveries/retry", form)
 	f.awaitEnd(first.header.Get("Location"))
-	if again := p.post("/deliveries/retry", form); again.status == http.StatusSeeOther &&
-		again.header.Get("Location") != first.header.Get("Location") {
-		t.Errorf("the form, sent twice, makes another replay: %s", again.header.Get("Location"))
+	if again := p.post("/deliveries/retry", form); again.header.Get("Location") != first.header.Get("Location") {
+		t.Errorf("the form, sent twice, leads to %q, not to %q", again.header.Get("Location"),
+			first.header.Get("Location"))
+	}
+	if page := p.page("/deliveries"); !strings.Contains(page, "<small>1 resolved</small>") ||
+		!strings.Contains(page, "Retry all 1<") {
+		t.Error("the group does not say that it is resolved")
+	}
+	for _, query := range []string{field(p.page("/deliveries?since=1h"), "query"), field(group, "query")} {
+		if values, err := url.ParseQuery(html.UnescapeString(query)); err != nil || values.Has("since") ||
+			!values.Has("from") {
+			t.Errorf("a form keeps the relative time of %q", query)
+		}
+	}
+	if plan := p.page(linkIn(p.page(first.header.Get("Location")), `class="tools"><a class="button" href="`)); !strings.Contains(
+		plan, "The events of <a") || !strings.Contains(plan, "Already delivered</dt><dd>1<") {
+		t.Errorf("planned again: %s", plan)
 	}
 	if got := deliveredIn(p.page(first.header.Get("Location"))); len(got) != 1 {
 		t.Errorf("the group's replay has %v", got)

@@ -28,14 +28,14 @@ func downloadCSV(v *visit) error {
 
 func downloadNDJSON(v *visit) error {
 	return v.download("ndjson", "application/x-ndjson", func(w io.Writer) rowWriter[api.Event] {
-		return ndjson{json.NewEncoder(w)}
+		return ndjson[api.Event]{json.NewEncoder(w)}
 	})
 }
 
-type ndjson struct{ encoder *json.Encoder }
+type ndjson[T any] struct{ encoder *json.Encoder }
 
-func (w ndjson) Write(e *api.Event) error { return w.encoder.Encode(e) }
-func (w ndjson) Flush() error             { return nil }
+func (w ndjson[T]) Write(row *T) error { return w.encoder.Encode(row) }
+func (w ndjson[T]) Flush() error       { return nil }
 
 // download sends all selected events without their requests, and records that.
 func (v *visit) download(extension, contentType string, open func(io.Writer) rowWriter[api.Event]) error {
@@ -70,8 +70,21 @@ func (v *visit) download(extension, contentType string, open func(io.Writer) row
 	return nil
 }
 
+func downloadDeliveriesCSV(v *visit) error {
+	return v.downloadDeliveries("csv", "text/csv; charset=utf-8", func(w io.Writer) rowWriter[api.Delivery] {
+		_, _ = io.WriteString(w, api.ByteOrderMark) // Flush returns the error
+		return api.NewCSV(w, api.DeliveryColumns())
+	})
+}
+
+func downloadDeliveriesNDJSON(v *visit) error {
+	return v.downloadDeliveries("ndjson", "application/x-ndjson", func(w io.Writer) rowWriter[api.Delivery] {
+		return ndjson[api.Delivery]{json.NewEncoder(w)}
+	})
+}
+
 // downloadDeliveries sends all selected deliveries without their attempts, and records that.
-func downloadDeliveries(v *visit) error {
+func (v *visit) downloadDeliveries(extension, contentType string, open func(io.Writer) rowWriter[api.Delivery]) error {
 	f, err := v.deliveryFilters(nil)
 	if err != nil {
 		return err
@@ -83,9 +96,8 @@ func downloadDeliveries(v *visit) error {
 	if err := v.direct.RecordDeliveriesDownload(v.Context(), f.DeliverySelection); err != nil {
 		return err
 	}
-	v.attach("deliveries", "csv", "text/csv; charset=utf-8")
-	_, _ = io.WriteString(v.w, api.ByteOrderMark) // sendPages reports the error
-	sendPages(v, api.NewCSV(v.w, api.DeliveryColumns()), page.Deliveries, page.Next,
+	v.attach("deliveries", extension, contentType)
+	sendPages(v, open(v.w), page.Deliveries, page.Next,
 		func(ctx context.Context, cursor string) ([]api.Delivery, string, error) {
 			page, err := v.direct.Deliveries(ctx, f.DeliverySelection, 1000, cursor)
 			return page.Deliveries, page.Next, err

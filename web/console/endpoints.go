@@ -154,25 +154,15 @@ func (v *visit) endpointCard(e api.Endpoint, stats []api.EndpointStats) (endpoin
 		}
 	}
 	card.Waits = v.waits(e.Waiting, e.Name, uuid.Nil, "")
-	card.Open, card.OpenReplays = open(e.Backlog), open(e.Replays)
+	card.Open, card.OpenReplays = event.Open(e.Backlog), event.Open(e.Replays)
 	card.Failed = e.Backlog[event.Failed]
 	card.Oldest = v.atOr(e.OldestOpen)
-	if e.State == "broken" {
+	if e.State != "paused" {
 		card.Probe = v.atOr(e.NextProbe)
 	}
 	var err error
 	card.Error, err = v.lastError(e.Name)
 	return card, err
-}
-
-// open returns the number of deliveries that are not final.
-func open(counts map[event.DeliveryState]uint64) (n uint64) {
-	for state, in := range counts {
-		if !state.Final() {
-			n += in
-		}
-	}
-	return n
 }
 
 // lastError returns the last failed attempt at an endpoint; nil if there is none.

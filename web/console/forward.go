@@ -1,13 +1,15 @@
 package console
 
 import (
-	"bytes"
-	"encoding/json"
+	"io"
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"hooktape/internal/bothelp"
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 	"hooktape/web/api"
 )
 
@@ -113,7 +115,8 @@ func (v *visit) forwarded(e api.Event, sent body) *forwarded {
 		Method: e.Request.Method, Path: e.Request.Path, Query: e.Request.RawQuery(), Sent: sent,
 		Answer: bodyOf(response, "", true)}
 	f.Lost = max(f.ResponseBytes, uint64(len(response))) - uint64(len(response))
-	read, whole := response, f.Lost == 0 && f.Outcome != event.OutcomeUnknown
+	read, whole := unzipped(f.ResponseHeaders, response)
+	whole = whole && f.Lost == 0 && f.Outcome != event.OutcomeUnknown
 	var expect []string
 	if i := slices.IndexFunc(v.Sources(), func(s Source) bool {
 		return s.Name == e.Source && s.Forward != nil
@@ -133,10 +136,6 @@ func (v *visit) forwarded(e api.Event, sent body) *forwarded {
 // valuesOf returns what BotHelp reads from an answer: at the expected paths, and at those that were expected and
 // missing at the time. If the answer is not whole, a value that it does not have is unknown.
 func valuesOf(answer []byte, whole bool, expect, missing []string) (list []readValue) {
-	decoder := json.NewDecoder(bytes.NewReader(answer))
-	decoder.UseNumber()
-	var document any
-	_ = decoder.Decode(&document) // an answer that is no JSON has no values
 	for _, text := range slices.Concat(expect, missing) {
 		if slices.ContainsFunc(list, func(r readValue) bool { return r.Path == text }) {
 			continue
@@ -145,7 +144,7 @@ func valuesOf(answer []byte, whole bool, expect, missing []string) (list []readV
 		if err != nil {
 			continue // it was valid in an earlier configuration
 		}
-		value, ok := path.Value(document)
+		value, ok := path.In(answer)
 		r := readValue{Path: text, Missing: !ok && (whole || slices.Contains(missing, text))}
 		r.Unknown = !ok && !r.Missing
 		if ok {
@@ -156,14 +155,32 @@ func valuesOf(answer []byte, whole bool, expect, missing []string) (list []readV
 	return list
 }
 
-// valueText returns a string as it is, and another JSON value as JSON.
-func valueText(value any) string {
-	if text, ok := value.(string); ok {
-		return text
+// maxUnzipped bounds the bytes of a stored answer that is unzipped.
+const maxUnzipped = 1 << 20
+
+// unzipped returns a stored answer without its Content-Encoding, and whether it is all of it.
+func unzipped(headers []event.Header, stored []byte) (text []byte, whole bool) {
+	encoding := ""
+	for _, h := range headers {
+		if strings.EqualFold(h.Name, "Content-Encoding") {
+			encoding = h.Value
+		}
 	}
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(value) // it was decoded from JSON
-	return strings.TrimSpace(out.String())
+	plain, err := outbound.Plain(encoding, stored)
+	if err != nil {
+		return nil, false
+	}
+	text, err = io.ReadAll(io.LimitReader(plain, maxUnzipped+1))
+	return text, err == nil && len(text) <= maxUnzipped
+}
+
+// valueText returns a string as it is, and another JSON value as compact JSON.
+func valueText(value jsontext.Value) string {
+	if value.Kind() == '"' {
+		text, _ := jsontext.AppendUnquote(nil, value) // invalid UTF-8 is replaced
+		return string(text)
+	}
+	value = value.Clone()
+	_ = value.Compact(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // it is valid
+	return string(value)
 }

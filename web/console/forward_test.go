@@ -1,6 +1,9 @@
 package console_test
 
 import (
+	"bytes"
+	"compress/gzip"
+	"io"
 	"regexp"
 	"strings"
 	"testing"
@@ -42,6 +45,14 @@ func (f *fixture) insertExternal(e event.Event, a event.Attempt) event.Event {
 	return e
 }
 
+func zipped(text string) string {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	_, _ = io.WriteString(w, text) // a buffer takes all
+	_ = w.Close()
+	return out.String()
+}
+
 var tags = regexp.MustCompile(`<[^>]*>|\s+`)
 
 // testExternalRequest verifies that the page shows the answer that the bot got and the values that BotHelp reads from
@@ -60,6 +71,12 @@ func (f *fixture) testExternalRequest() {
 		"missing": {`{"price":"7"}`, func(a *event.Attempt) { a.MissingKeys = []string{"items[0].id", "paid"} },
 			[]string{"Missingintheanswer:items[0].id,paid.",
 				"price7items[0].idmissingpaidmissingForwarded"}, "missingitems[0].id,paid"},
+		"zipped": {zipped(`{"price":"7","items":[{"id":1}],"paid":{"x": [1, "а"]}}`), func(a *event.Attempt) {
+			a.ResponseHeaders = append(a.ResponseHeaders, event.Header{Name: "Content-Encoding", Value: "GZip"})
+		}, []string{`price7items[0].id1paid{&#34;x&#34;:[1,&#34;а&#34;]}Forwarded`}, ""},
+		"trailing text": {`{"price":"7"} x`, func(a *event.Attempt) {
+			a.MissingKeys = []string{"price", "items[0].id", "paid"}
+		}, []string{"pricemissingitems[0].idmissingpaidmissingForwarded"}, "missingprice,items[0].id,paid"},
 		"expected then": {`{"price":"7","items":[{"id":1}],"paid":"no"}`, func(a *event.Attempt) {
 			a.MissingKeys = []string{"name"}
 		},
@@ -78,9 +95,9 @@ func (f *fixture) testExternalRequest() {
 		"interrupted": {`{"price":"7`, func(a *event.Attempt) {
 			a.Outcome, a.Error = event.OutcomeBroken, "unexpected EOF"
 		},
-			[]string{"brokenoff", "Theanswerbrokeoff.Thebotgotitsbeginning.(unexpectedEOF)"}, ""},
+			[]string{"brokenoff", "Theanswerbrokeoff.Thebotgotitsbeginning.(unexpectedEOF)"}, "brokenoff"},
 		"unknown": {"", func(a *event.Attempt) { a.Outcome, a.StatusCode, a.Duration = event.OutcomeUnknown, 0, 0 },
-			[]string{"hooktapewasstoppedbeforeitcouldrecordtheanswer", "pricenotinthestoredpartoftheanswer"}, ""},
+			[]string{"hooktapewasstoppedbeforeitcouldrecordtheanswer", "pricenotinthestoredpartoftheanswer"}, "brokenoff"},
 		"hostile": {`{"price":"<script>alert(1)</script>\u202e"}`, func(a *event.Attempt) {
 			a.MissingKeys = []string{"<b>", "paid"}
 		},

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"hooktape/internal/event"
 	"hooktape/replay"
 	"hooktape/web/api"
@@ -22,6 +24,7 @@ type newReplay struct {
 	filters
 	target
 	Chips   []chip
+	Again   string // the replay whose events are sent again; empty for the filters
 	Options event.ReplayOptions
 	Plan    *plan
 	Fault   string // why there is no plan
@@ -89,14 +92,25 @@ func targetIn(form url.Values) string {
 
 // optionNames are the parameters of a replay besides its selection.
 var optionNames = []string{"endpoint", "url", "mode", "order", "rate", "pace", "concurrency", "stop_after_failures",
-	"retry", "max_attempts", "include_rejected"}
+	"retry", "max_attempts", "include_rejected", "again"}
 
-// requested reads a replay's selection, target and options from the address. Empty options are not set.
+// requested reads a replay's selection, target and options from the address. Empty options are not set. An address with
+// nothing but a replay to repeat has the options of that replay.
 func (v *visit) requested() (f filters, want replay.Request, err error) {
 	if f, err = v.filters(optionNames...); err != nil {
 		return f, want, err
 	}
 	query := v.URL.Query()
+	if text := query.Get("again"); text != "" {
+		if want.Again, err = replayID(text); err != nil {
+			return f, want, err
+		}
+		if len(query) == 1 {
+			r, err := v.direct.Replay(v.Context(), want.Again)
+			want.To, want.ReplayOptions, want.Headers = r.Endpoint, r.ReplayOptions, nil // which are masked
+			return f, want, err
+		}
+	}
 	o := event.ReplayOptions{Mode: event.Mode(query.Get("mode")), Order: event.Order(query.Get("order")),
 		Retry: event.Retry(query.Get("retry"))}
 	numbers := numbers{values: query}
@@ -105,7 +119,8 @@ func (v *visit) requested() (f filters, want replay.Request, err error) {
 	o.MaxAttempts = uint16(numbers.whole("max_attempts", 16))
 	o.StopAfterFailures = uint32(numbers.whole("stop_after_failures", 32))
 	o.IncludeRejected = query.Get("include_rejected") == "true"
-	return f, replay.Request{Selection: f.Selection, To: targetIn(query), ReplayOptions: o}, numbers.err
+	want.Selection, want.To, want.ReplayOptions = f.Selection, targetIn(query), o
+	return f, want, numbers.err
 }
 
 // optionValues is the inverse of requested for the options that are not the default. It leaves out headers, because
@@ -178,6 +193,11 @@ func (v *visit) newReplay() (*newReplay, error) {
 	}
 	n := &newReplay{filters: f, target: v.target(f.FailedAt, f.UndeliveredTo), Chips: v.chips(f, "/replays"),
 		Options: want.ReplayOptions, Key: rand.Text(), admin: v.user.Role.Covers(api.RoleAdmin)}
+	if want.Again != uuid.Nil {
+		if err := v.repeat(n, want.Again); err != nil {
+			return nil, err
+		}
+	}
 	if want.To != "" || v.URL.Query().Has("endpoint") { // what the form says
 		n.To = want.To
 	}
@@ -192,15 +212,35 @@ func (v *visit) newReplay() (*newReplay, error) {
 	if err != nil {
 		return nil, err
 	}
-	create := frozen(f, v.URL.Query(), v.now)
-	create.Set("endpoint", want.To)
-	n.Create = link("/replays", create)
+	n.Create = link("/replays", n.createQuery(want, v))
 	n.Plan = &plan{Plan: found, First: v.atOr(found.First), Last: v.atOr(found.Last)}
 	if found.Seconds > 0 {
 		n.Plan.Takes = span(milliseconds(found.Seconds * 1000))
 	}
 	n.Plan.Samples, err = v.rows(found.Samples, nil)
 	return n, err
+}
+
+// repeat shows the selection of the replay to repeat.
+func (v *visit) repeat(n *newReplay, id uuid.UUID) error {
+	r, err := v.direct.Replay(v.Context(), id)
+	if err != nil {
+		return err
+	}
+	n.Again = id.String()
+	n.Chips = v.chips(filters{Values: r.Selection.Values(), Selection: r.Selection}, "")
+	return nil
+}
+
+// createQuery returns the query of the planned replay: its filters or the replay that it repeats, target and options.
+func (n *newReplay) createQuery(want replay.Request, v *visit) url.Values {
+	query := frozen(n.filters, v.URL.Query(), v.now)
+	if n.Again != "" {
+		query = optionValues(want.ReplayOptions)
+		query.Set("again", n.Again)
+	}
+	query.Set("endpoint", want.To)
+	return query
 }
 
 // frozen replaces relative times in a query by the times of the plan. Otherwise "the last hour" would be another one a

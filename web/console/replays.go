@@ -1,7 +1,6 @@
 package console
 
 import (
-	"maps"
 	"net/http"
 	"net/url"
 
@@ -117,10 +116,7 @@ func showReplay(v *visit) error {
 		Against: v.URL.Query().Get("against")}
 	p.Progress = v.progress(r)
 	p.Chips = v.chips(filters{Values: r.Selection.Values(), Selection: r.Selection}, "")
-	again := r.Selection.Values()
-	maps.Copy(again, optionValues(r.ReplayOptions))
-	again.Set("endpoint", r.Endpoint)
-	p.Again = link("/replays", again)
+	p.Again = link("/replays", url.Values{"again": {id.String()}})
 	if p.List, err = v.deliveryList(url.Values{"replay": {id.String()}}, "compare", "against"); err != nil {
 		return err
 	}

@@ -5,7 +5,8 @@ WITH
     timezoneOffset(toTimeZone($__toTime, zone)) AS ahead
 SELECT
     fromUnixTimestamp(intDiv(toUnixTimestamp(started_at) + ahead, $__interval_s ) * $__interval_s - ahead) AS time,
-    countIf(fallback = '' AND outcome != 'unknown') AS "backend's answer",
+    countIf(fallback = '' AND outcome NOT IN ('timeout', 'broken_answer', 'unknown')) AS "backend's answer",
+    countIf(fallback = '' AND outcome IN ('timeout', 'broken_answer')) AS "broken off",
     countIf(fallback = 'deadline') AS "fallback: deadline",
     countIf(fallback = 'refused') AS "fallback: no connection",
     countIf(fallback = 'failing') AS "fallback: endpoint failing",

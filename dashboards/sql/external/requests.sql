@@ -4,8 +4,9 @@ WITH
 SELECT
     count() AS "Requests",
     count() / greatest(1, dateDiff('second', $__fromTime, $__toTime)) * 60 AS "Per minute",
-    countIf(fallback = '' AND outcome != 'unknown') / count() AS "Answered by the backend",
+    countIf(fallback = '' AND outcome NOT IN ('timeout', 'broken_answer', 'unknown')) / count() AS "Answered by the backend",
     countIf(fallback != '') AS "Fallbacks",
+    countIf(fallback = '' AND outcome IN ('timeout', 'broken_answer', 'unknown')) AS "Broken off",
     countIf(notEmpty(missing_keys)) AS "Missing keys"
 FROM attempts
 WHERE $__timeFilter(started_at) AND kind = 'forward'

@@ -23,6 +23,7 @@ SELECT
     ms[3] AS "p99",
     fallbacks AS "Fallbacks",
     fallbacks / requests AS "Fallback share",
+    broken AS "Broken off",
     missing AS "Missing keys",
     share AS "In hooktape"
 FROM
@@ -33,6 +34,7 @@ FROM
         count() AS requests,
         arrayMap(q -> if(isNaN(q), NULL, q), quantilesIf(0.5, 0.95, 0.99)(took, outcome != 'unknown')) AS ms,
         countIf(fallback != '') AS fallbacks,
+        countIf(fallback = '' AND outcome IN ('timeout', 'broken_answer', 'unknown')) AS broken,
         countIf(notEmpty(missing_keys)) AS missing,
         if(sum(took) = 0, NULL, sum(overhead_ms) / sum(took)) AS share
     FROM asked

@@ -17,7 +17,7 @@ FROM
         count() AS requests
     FROM events
     WHERE $__timeFilter(received_at)
-        AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
+        AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source)) AND accepted_by = ''
     GROUP BY time, unknown, name
 )
 ORDER BY time, unknown, name

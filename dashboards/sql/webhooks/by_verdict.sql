@@ -9,6 +9,6 @@ SELECT
     count() AS requests
 FROM events
 WHERE $__timeFilter(received_at)
-    AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source)) AND (verdict != 'accepted' OR decode_error != '')
+    AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source)) AND accepted_by = '' AND (verdict != 'accepted' OR decode_error != '')
 GROUP BY time, series
 ORDER BY time, series

@@ -6,7 +6,7 @@ WITH
         SELECT toDateTime(min(received_at))
         FROM events
         WHERE $__timeFilter(received_at)
-            AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
+            AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source)) AND accepted_by = ''
     )) AS oldest,
     toStartOfHour(oldest, zone) AS first,
     toUnixTimestamp(least($__toTime, now('UTC'))) AS until
@@ -27,7 +27,7 @@ FROM
             SELECT toStartOfHour(received_at, zone) AS at, count() AS requests, 0 AS passing
             FROM events
             WHERE $__timeFilter(received_at)
-                AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source))
+                AND (decodeURLComponent('${sources:percentencode}') = '*' OR has(chosen('${sources:percentencode}'), source)) AND accepted_by = ''
             GROUP BY at
             UNION ALL
             SELECT first + 3600 * number AS at, 0 AS requests, 1 AS passing

@@ -660,3 +660,8 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplicat
 CREATE TABLE IF NOT EXISTS `hooktape`.`saved_views` ON CLUSTER `main` AS `hooktape`.`saved_views_local`
 ENGINE = Distributed('main', 'hooktape', 'saved_views_local', cityHash64(name));
 
+-- 00058_replays_retries.sql
+ALTER TABLE `hooktape`.`replays_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS retries String CODEC(ZSTD(1));
+
+ALTER TABLE `hooktape`.`replays` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS retries String CODEC(ZSTD(1));
+

@@ -132,41 +132,6 @@ func TestStartOnFullDisk(t *testing.T) {
 	mustExec(t, conn, "INSERT INTO source VALUES (2)")
 }
 
-// TestInsertCutShort: ClickHouse records an insert's deduplication token before it renames the part. The test verifies
-// that an insert repeated after a crash between the two is stored, and one repeated after a later crash is not stored
-// twice.
-func TestInsertCutShort(t *testing.T) {
-	engine := enginetest.Start(t)
-	conn := openDSN(t, engine.DSN("default"))
-	mustExec(t, conn,
-		"CREATE TABLE source (n UInt64) ENGINE = MergeTree PARTITION BY n < 10 ORDER BY n SETTINGS "+
-			"non_replicated_deduplication_window = 100")
-	insertOnce(t, conn, "kept", 1)
-	insertOnce(t, conn, "merged", 2)
-	mustExec(t, conn, "OPTIMIZE TABLE source FINAL")
-	insertOnce(t, conn, "cut short", 20)
-	engine.Kill()
-	parts, err := filepath.Glob(filepath.Join(engine.Dir(), "store", "*", "*", "0_3_3_0"))
-	if err != nil || len(parts) != 1 {
-		t.Fatalf("got the parts %v, %v; want one", parts, err)
-	}
-	// The state before the engine renames the part.
-	if err := os.Rename(parts[0], filepath.Join(filepath.Dir(parts[0]), "tmp_insert_0_3_3_0")); err != nil {
-		t.Fatal(err)
-	}
-	engine.Restart()
-	for range 2 {
-		insertOnce(t, conn, "kept", 1)
-		insertOnce(t, conn, "merged", 2)
-		insertOnce(t, conn, "cut short", 20)
-		if got := one[string](t, conn, "SELECT toString(arraySort(groupArray(n))) FROM source"); got != "[1,2,20]" {
-			t.Errorf("stored rows %s, want [1,2,20]", got)
-		}
-		engine.Stop()
-		engine.Restart()
-	}
-}
-
 // TestLockOfDyingEngine verifies that an engine starts while a killed one still holds the directory's lock for a
 // moment.
 func TestLockOfDyingEngine(t *testing.T) {

@@ -42,9 +42,6 @@ func (l *Library) Start(path string, databases []string) (*Engine, error) {
 	if err := spare.release(); err != nil {
 		return nil, fmt.Errorf("remove the reserve of disk space: %w", err)
 	}
-	if _, err := forgetLostInserts(path); err != nil {
-		return nil, err
-	}
 	config, err := writeConfig(path, databases)
 	if err != nil {
 		return nil, fmt.Errorf("write the engine's configuration: %w", err)
