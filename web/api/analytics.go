@@ -197,6 +197,7 @@ func (d *Direct) AnalysisChoices(ctx context.Context, a Analysis) (AnalysisChoic
 		WindowDays: a.WindowDays, Attribution: a.Attribution, TimeZone: a.Zone.String(), Sources: []string{},
 		Steps: []string{}}
 	var flows, suggested store.Answer
+	given := c.Source != ""
 	group, ctx := errgroup.WithContext(ctx)
 	steps := func() (err error) {
 		a := a
@@ -209,13 +210,13 @@ func (d *Direct) AnalysisChoices(ctx context.Context, a Analysis) (AnalysisChoic
 	}
 	group.Go(func() (err error) {
 		flows, err = d.ask(ctx, "variables/flows", a)
-		if err != nil || c.Source != "" || len(flows.Rows) == 0 {
+		if err != nil || given || len(flows.Rows) == 0 {
 			return err
 		}
 		c.Source = fmt.Sprint(flows.Rows[0][1])
 		return steps()
 	})
-	if c.Source != "" {
+	if given {
 		group.Go(steps)
 	}
 	if err := group.Wait(); err != nil {
