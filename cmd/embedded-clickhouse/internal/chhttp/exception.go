@@ -62,13 +62,27 @@ func asException(err error) *exception {
 	return asException(codeUnknownException.errorf("%s.", strings.TrimSuffix(text, ".")))
 }
 
-// status returns the HTTP status: clients tell other errors apart by their codes.
+// statuses maps exception codes to HTTP statuses as ClickHouse does; all others are 500.
+var statuses = func() map[int]int {
+	m := map[int]int{194: http.StatusUnauthorized, 307: http.StatusRequestEntityTooLarge, 48: http.StatusNotImplemented,
+		159: http.StatusRequestTimeout, 209: http.StatusServiceUnavailable, 439: http.StatusServiceUnavailable,
+		202: http.StatusServiceUnavailable, 381: http.StatusLengthRequired}
+	for status, codes := range map[int][]int{
+		http.StatusForbidden: {192, 193, 497, 516},
+		http.StatusBadRequest: {6, 25, 26, 27, 36, 38, 41, 53, 62, 69, 72, 117, 130, 167, 168, 271, 321, 427, 441, 456,
+			457, 675, 676},
+		http.StatusNotFound: {46, 47, 50, 56, 60, 63, 73, 78, 81, 99, 115, 511},
+	} {
+		for _, code := range codes {
+			m[code] = status
+		}
+	}
+	return m
+}()
+
 func (e *exception) status() int {
-	switch e.code {
-	case codeRequiredPassword.code:
-		return http.StatusUnauthorized
-	case codeAuthenticationFailed.code, codeAccessDenied.code:
-		return http.StatusForbidden
+	if status, ok := statuses[e.code]; ok {
+		return status
 	}
 	return http.StatusInternalServerError
 }

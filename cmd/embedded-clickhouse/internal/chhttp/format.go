@@ -27,6 +27,20 @@ func isJoinable(format, sql string, settings map[string]string) bool {
 
 func isNative(format string) bool { return strings.EqualFold(format, "Native") }
 
+// contentType returns the Content-Type of a format. Clients know the format that they asked for; browsers and curl
+// users profit from the difference between text, JSON and binary data.
+func contentType(format string) string {
+	name := strings.ToLower(format)
+	switch {
+	case strings.HasPrefix(name, "json"), name == "ndjson":
+		return "application/json; charset=UTF-8"
+	case isNative(format), name == "parquet", strings.HasPrefix(name, "arrow"), name == "orc", name == "avro",
+		strings.HasPrefix(name, "rowbinary"), name == "rawblob":
+		return "application/octet-stream"
+	}
+	return "text/plain; charset=UTF-8"
+}
+
 // nativeWriter rewrites blocks of the Native format from revision 0, the format of files, to the client's revision. The
 // engine writes only revision 0. The two differ in a prefix a block and a byte a column, but the columns' ends are
 // found only by decoding them.

@@ -3,13 +3,17 @@ package chhttp
 import (
 	"compress/gzip"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ClickHouse/ch-go/compress"
+
+	"hooktape/cmd/embedded-clickhouse/internal/libchdb"
 )
 
 // response is the response to one statement. It sends nothing before its first byte or its end, so a statement that
@@ -18,12 +22,13 @@ type response struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	server  *Server
+	started time.Time
+
 	sent    bool
 	body    io.Writer
 	encoder *gzip.Writer // of body; nil sends it uncompressed
 	tag     string
-	// readRows is the number of stored rows that the statement has read so far.
-	readRows uint64
+	stats   libchdb.Stats
 }
 
 // begin sets the headers, and the writers that the data passes: Native revision, then compression.
@@ -31,10 +36,7 @@ func (o *response) begin(req *request, format string) {
 	o.sent = true
 	o.tag = rand.Text()[:16]
 	h := o.w.Header()
-	h.Set("Content-Type", "text/plain; charset=UTF-8")
-	if isNative(format) {
-		h.Set("Content-Type", "application/octet-stream")
-	}
+	h.Set("Content-Type", contentType(format))
 	h.Set("X-ClickHouse-Format", format)
 	h.Set("X-ClickHouse-Exception-Tag", o.tag)
 	h.Set("X-ClickHouse-Summary", o.summary())
@@ -93,9 +95,20 @@ func (o *response) fail(e *exception) {
 	panic(http.ErrAbortHandler)
 }
 
-// summary returns the value of X-ClickHouse-Summary, with the one figure of it that is used: by the benchmark of the
-// dashboards.
-func (o *response) summary() string { return fmt.Sprintf(`{"read_rows":"%d"}`, o.readRows) }
+// summary returns the value of X-ClickHouse-Summary: numbers as strings.
+func (o *response) summary() string {
+	text, _ := json.Marshal(map[string]string{
+		"read_rows":          strconv.FormatUint(o.stats.ReadRows, 10),
+		"read_bytes":         strconv.FormatUint(o.stats.ReadBytes, 10),
+		"written_rows":       strconv.FormatUint(o.stats.WrittenRows, 10),
+		"written_bytes":      strconv.FormatUint(o.stats.WrittenBytes, 10),
+		"total_rows_to_read": "0",
+		"result_rows":        strconv.FormatUint(o.stats.ResultRows, 10),
+		"result_bytes":       "0",
+		"elapsed_ns":         strconv.FormatInt(time.Since(o.started).Nanoseconds(), 10),
+	})
+	return string(text)
+}
 
 func acceptsGzip(accepted string) bool {
 	for item := range strings.SplitSeq(accepted, ",") {

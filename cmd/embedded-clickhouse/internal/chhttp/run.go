@@ -77,7 +77,8 @@ func (s *Server) query(r *http.Request, reader bool, o *response) error {
 		}
 		if stmt.hasData {
 			data := io.MultiReader(bytes.NewReader(head[dataAt:]), text)
-			return conn.Insert(stmt.text, stmt.format, req.params, data)
+			o.stats, err = conn.Insert(stmt.text, stmt.format, req.params, data)
+			return err
 		}
 		return send(r.Context(), conn, req, stmt, o)
 	})
@@ -187,7 +188,7 @@ func sendPieces(ctx context.Context, stream *libchdb.Stream, req *request, forma
 }
 
 func sendPiece(piece *libchdb.Result, req *request, format string, o *response) error {
-	o.readRows = piece.ReadRows()
+	o.stats = piece.Stats()
 	data := piece.Bytes()
 	if len(data) == 0 {
 		return nil

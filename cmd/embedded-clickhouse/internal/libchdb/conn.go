@@ -98,7 +98,7 @@ const insertChunk = 1 << 20
 
 // Insert runs "INSERT INTO …", without its FORMAT clause, with the data of the reader. If the reader fails, the insert
 // is cancelled; blocks that the engine has written by then stay, as in ClickHouse.
-func (c *Conn) Insert(sql, format string, params map[string]string, data io.Reader) error {
+func (c *Conn) Insert(sql, format string, params map[string]string, data io.Reader) (Stats, error) {
 	p := newParams(params)
 	defer p.release()
 	stream := c.symbols.streamInsertWithParams(c.handle, text(sql), uintptr(len(sql)), text(format),
@@ -107,17 +107,17 @@ func (c *Conn) Insert(sql, format string, params map[string]string, data io.Read
 	runtime.KeepAlive(format)
 	defer c.symbols.destroyInsertStream(stream)
 	if message := c.symbols.streamInsertError(stream); message != "" {
-		return Error(message)
+		return Stats{}, Error(message)
 	}
 	if err := c.appendAll(stream, data); err != nil {
-		return err
+		return Stats{}, err
 	}
 	result, err := c.result(c.symbols.streamDone(stream))
 	if err != nil {
-		return err
+		return Stats{}, err
 	}
-	result.Free()
-	return nil
+	defer result.Free()
+	return result.Stats(), nil
 }
 
 // appendAll pushes the data. It returns nil if the engine stops early: streamDone returns the reason.

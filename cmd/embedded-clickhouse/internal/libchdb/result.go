@@ -8,6 +8,13 @@ type Result struct {
 	p       unsafe.Pointer
 }
 
+// Stats are a statement's counts of rows and bytes.
+type Stats struct {
+	ResultRows                uint64
+	ReadRows, ReadBytes       uint64
+	WrittenRows, WrittenBytes uint64
+}
+
 // Bytes returns the formatted data. It is the engine's memory, and valid until Free.
 func (r *Result) Bytes() []byte {
 	buffer := r.symbols.resultBuffer(r.p)
@@ -17,8 +24,16 @@ func (r *Result) Bytes() []byte {
 	return unsafe.Slice((*byte)(buffer), r.symbols.resultLength(r.p))
 }
 
-// ReadRows returns the number of stored rows that the statement has read.
-func (r *Result) ReadRows() uint64 { return r.symbols.resultStorageRows(r.p) }
+// Stats returns the counts of this result or piece.
+func (r *Result) Stats() Stats {
+	return Stats{
+		ResultRows:   r.symbols.resultRows(r.p),
+		ReadRows:     r.symbols.resultStorageRows(r.p),
+		ReadBytes:    r.symbols.resultStorageBytes(r.p),
+		WrittenRows:  r.symbols.resultRowsWritten(r.p),
+		WrittenBytes: r.symbols.resultBytesWritten(r.p),
+	}
+}
 
 // Free releases the result's memory.
 func (r *Result) Free() { r.symbols.destroyResult(r.p) }
