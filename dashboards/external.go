@@ -18,7 +18,8 @@ func external() *dashboard.DashboardBuilder {
 			text: "Accepted requests of bots to sources with forward in this time. Answered by the backend: the bot " +
 				"got the backend's whole answer, whatever its status. Fallbacks: the bot got the configured " +
 				"fallback instead. Broken off: the answer broke off, or hooktape was stopped before it recorded what " +
-				"the bot got. Missing keys: answers that lack a key of expect; a missing key leaves the subscriber's old " +
+				"the bot got. Missing keys: answers that lack a key of expect; a missing key leaves the subscriber's " +
+				"old " +
 				"value.",
 			empty: "No external requests in this time"}).
 			ColorScheme(byThresholds()).

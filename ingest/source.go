@@ -89,8 +89,8 @@ func (s *Sources) find(name string) *Source {
 	return s.byName[strings.ToLower(tidy(name))]
 }
 
-// Named returns the configured spelling of a source's name, and the kind of its events whose bodies do not determine it.
-// A name that is not configured it returns unchanged.
+// Named returns the configured spelling of a source's name, and the kind of its events whose bodies do not determine
+// it. A name that is not configured it returns unchanged.
 func (s *Sources) Named(name string) (string, event.Kind) {
 	if source := s.find(name); source != nil {
 		return source.Name, source.Kind

@@ -127,8 +127,9 @@ func (w *waits) unwanted(name string) *event.Waiting {
 		return &event.Waiting{Code: event.WaitsRemoved,
 			Text: name + " is not in the configuration; live deliveries to it wait until it is there again"}
 	case w.endpoints[i].Subscribe == nil:
-		return &event.Waiting{Code: event.WaitsUnwanted, Text: name + " has no subscribe in the configuration, so its " +
-			"live deliveries wait; a replay with mode all sends their events"}
+		return &event.Waiting{Code: event.WaitsUnwanted,
+			Text: name + " has no subscribe in the configuration, so its " +
+				"live deliveries wait; a replay with mode all sends their events"}
 	}
 	return nil
 }
@@ -221,7 +222,8 @@ func (w *waits) ofRetries(r event.Replay) *event.Waiting {
 	text := fmt.Sprintf("all %d open deliveries wait for their next attempt, the first at %s", open.Retrying,
 		utc(open.Next))
 	if open.Others > 0 {
-		text = fmt.Sprintf("%d open deliveries wait for earlier ones of the same subscribers (order: subscriber), which "+
+		text = fmt.Sprintf("%d open deliveries wait for earlier ones of the same subscribers (order: subscriber), "+
+			"which "+
 			"wait for their next attempt: %d of them, the first at %s", open.Others, open.Retrying, utc(open.Next))
 	}
 	return &event.Waiting{Code: event.WaitsForRetry, Action: "retry_now", Until: &open.Next, Text: text}

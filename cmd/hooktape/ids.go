@@ -31,8 +31,8 @@ const mostCandidates = 10
 var idBeginning = regexp.MustCompile(`^[0-9a-f-]{8,45}$`)
 
 // idOf returns the id that a person means: a whole one, the only one with a beginning, or the newest. kind is what the
-// ids are of, and list the command that shows them. find returns the ids that may have a beginning, the newest first; of
-// the empty beginning the newest suffices.
+// ids are of, and list the command that shows them. find returns the ids that may have a beginning, the newest first;
+// of the empty beginning the newest suffices.
 func idOf[ID any](kind, list, given string, newest bool, parse func(string) (ID, error),
 	find func(beginning string) ([]string, error)) (none ID, err error) {
 	given = strings.ToLower(given)

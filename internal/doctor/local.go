@@ -49,15 +49,18 @@ func (d *doctor) configuration(context.Context) []Finding {
 // forward checks what a valid configuration of a source that forwards may get wrong.
 func (d *doctor) forward(s config.Source) (list []Finding) {
 	if missing := s.Forward.MissingInFallback(); len(missing) > 0 {
-		list = append(list, warn("add them to its forward.fallback.body, empty: BotHelp keeps the old value of a missing key",
-			"source %s: the fallback lacks expected keys: %s", s.Name, strings.Join(missing, ", ")))
+		list = append(list,
+			warn("add them to its forward.fallback.body, empty: BotHelp keeps the old value of a missing key",
+				"source %s: the fallback lacks expected keys: %s", s.Name, strings.Join(missing, ", ")))
 	}
 	for _, e := range d.cfg.DeliveryEndpoints() {
 		if e.Name == s.Forward.To && e.Subscribe != nil &&
 			(len(e.Subscribe.Sources) == 0 || slices.Contains(e.Subscribe.Sources, s.Name)) {
-			list = append(list, warn("list the other sources in its subscribe.sources, or forward to an endpoint without "+
-				"subscribe", "endpoint %s gets each request of the source %s twice: forwarded, and by its subscription",
-				e.Name, s.Name))
+			list = append(list,
+				warn("list the other sources in its subscribe.sources, or forward to an endpoint without "+
+					"subscribe",
+					"endpoint %s gets each request of the source %s twice: forwarded, and by its subscription", e.Name,
+					s.Name))
 		}
 	}
 	return list

@@ -105,7 +105,8 @@ var Filters = []Filter{
 		Help: "Whose bot got the fallback for one of these reasons: any, " + Words(Fallbacks) + "."},
 	{Name: "broken_off", Group: groupDelivery, Field: "BrokenOff", Label: "answer broke off", Placeholder: "true",
 		Example: "true", FullScan: true,
-		Help: "Whose bot got an answer that broke off, or for which hooktape recorded no outcome because it was stopped."},
+		Help: "Whose bot got an answer that broke off, or for which hooktape recorded no outcome because it was " +
+			"stopped."},
 	{Name: "missing_key", Group: groupDelivery, Field: "MissingKeys", Label: "missing key", Placeholder: "KEY",
 		Example: "price", FullScan: true,
 		Help: "Whose bot got an answer without one of these expected keys; any for all."},

@@ -28,7 +28,8 @@ const (
 
 // WaitingCodes lists the reasons, the most important first.
 var WaitingCodes = []WaitingCode{WaitsForProcess, WaitsForTakeover, WaitsReplay, WaitsEndpoint, WaitsFailing,
-	WaitsRetryAfter, WaitsRemoved, WaitsUnwanted, WaitsForRetry, WaitsForEvent, WaitsForRate, WaitsForPace, WaitsInQueue}
+	WaitsRetryAfter, WaitsRemoved, WaitsUnwanted, WaitsForRetry, WaitsForEvent, WaitsForRate, WaitsForPace,
+	WaitsInQueue}
 
 // Waiting says why a delivery, an endpoint or a replay waits.
 type Waiting struct {

@@ -29,7 +29,8 @@ func (s *Store) AcceptEvent(ctx context.Context, e event.Event) (bool, error) {
 	if err != nil || stored {
 		return stored, err
 	}
-	// As in InsertEventsAgain: a server was killed between the token and the row, or another process is about to finish.
+	// As in InsertEventsAgain: a server was killed between the token and the row, or another process is about to
+	// finish.
 	select {
 	case <-time.After(insertSettles):
 	case <-ctx.Done():

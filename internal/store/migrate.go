@@ -19,8 +19,8 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+// Errors of a database whose schema this program cannot bring to its own version.
 var (
-	// Errors of a database whose schema this program cannot bring to its own version.
 	ErrNewerSchema = errors.New("the database's schema is newer than this program")
 	ErrOlderSchema = errors.New("the database's schema is too old for this program")
 )

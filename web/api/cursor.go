@@ -14,7 +14,8 @@ func encodeCursor(at time.Time, id []byte) string {
 	return base64.RawURLEncoding.EncodeToString(append(b, id...))
 }
 
-// decodeCursor passes the parts of a cursor to read, whose id has one of the sizes. It returns nil for the empty cursor.
+// decodeCursor passes the parts of a cursor to read, whose id has one of the sizes. It returns nil for the empty
+// cursor.
 func decodeCursor[C any](s string, read func(at time.Time, id []byte) C, sizes ...int) (*C, error) {
 	if s == "" {
 		return nil, nil

@@ -121,7 +121,8 @@ func (s *server) steerEndpointRoute(action event.Action, summary, description st
 			}
 			i := slices.IndexFunc(list, func(e Endpoint) bool { return e.Name == in.Name })
 			if i < 0 {
-				return Endpoint{}, Problemf(http.StatusNotFound, "there is no endpoint %q in the configuration", in.Name)
+				return Endpoint{}, Problemf(http.StatusNotFound, "there is no endpoint %q in the configuration",
+					in.Name)
 			}
 			return list[i], d.SteerEndpoint(ctx, in.Name, action, in.Reason)
 		})

@@ -77,7 +77,9 @@ func (d *Direct) pageOf(ctx context.Context, events []event.Event, limit int) (p
 
 // decodeEventCursor returns nil for the empty cursor.
 func decodeEventCursor(s string) (*store.Cursor, error) {
-	return decodeCursor(s, func(at time.Time, id []byte) store.Cursor { return store.Cursor{At: at, ID: uuid.UUID(id)} },
+	return decodeCursor(s, func(at time.Time, id []byte) store.Cursor {
+		return store.Cursor{At: at, ID: uuid.UUID(id)}
+	},
 		len(uuid.UUID{}))
 }
 

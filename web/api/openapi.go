@@ -51,8 +51,8 @@ func configuration(version string) huma.Config {
 
 // requestSchemas are the schemas of requests, in which an unknown property is an error. Answers may have properties
 // that the document does not list, because later versions add some.
-var requestSchemas = []string{"AcceptRequest", "DeliveryRetry", "DeliverySelection", "EventSearch", "Header", "NewLoginLink",
-	"NewReplay", "NewView", "ReplayPatch", "Selection"}
+var requestSchemas = []string{"AcceptRequest", "DeliveryRetry", "DeliverySelection", "EventSearch", "Header",
+	"NewLoginLink", "NewReplay", "NewView", "ReplayPatch", "Selection"}
 
 // serveDocument serves the document, and a page of it.
 func serveDocument(mux *http.ServeMux, doc *huma.OpenAPI) error {

@@ -135,8 +135,8 @@ func (a analysis) people(reached int, pairs ...string) string {
 	return link("/analytics/people", values)
 }
 
-// showPeople leads to the list of the requests behind a figure. If it has more people than an address can name, the list
-// has the requests of everybody at that step with these tags, and says so.
+// showPeople leads to the list of the requests behind a figure. If it has more people than an address can name, the
+// list has the requests of everybody at that step with these tags, and says so.
 func showPeople(v *visit) error {
 	a, err := v.analysis(figureParams...)
 	if err != nil {

@@ -30,7 +30,8 @@ func (a analysis) kpis(rows []map[string]any, requests *uint64) (list []kpi) {
 	last := len(a.Goals) - 1
 	for _, k := range []struct{ name, column, help, url string }{
 		{"Leads", "leads", "Subscribers who reached “" + a.Goals[0] + "”", a.people(1)},
-		{"With a contact", "with_a_contact", "Leads with an e-mail address or a phone number", a.people(1, "contact", "1")},
+		{"With a contact", "with_a_contact", "Leads with an e-mail address or a phone number",
+			a.people(1, "contact", "1")},
 		{"Converted", "converted", "Leads who reached all goals in order, up to “" + a.Goals[last] + "”",
 			a.people(last + 1)},
 		{"Conversion rate", "conversion_rate", "Converted leads of all leads", a.people(last + 1)},
