@@ -104,6 +104,7 @@ func (s *Store) LastFailures(ctx context.Context, endpoint string, since time.Ti
 	where.addTime("started_at >= {}", since)
 	where.add("endpoint = {}", "String", endpoint)
 	where.require("outcome != 'delivered'")
+	where.require("kind != 'forward'") // a bot's request is not sent again, so nothing resolves its failure
 	return collect(ctx, s.conn, "read failed attempts",
 		fmt.Sprintf("SELECT %s FROM attempts WHERE %s ORDER BY started_at DESC, id DESC LIMIT 1 BY id LIMIT %d",
 			attemptColumns, where, limit), where.args, scanAttempt)

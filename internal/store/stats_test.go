@@ -178,6 +178,11 @@ func TestStats(t *testing.T) {
 		endpoints[0].P50 != 20*time.Millisecond || !endpoints[0].Last.Equal(dawn.Add(3*time.Second)) {
 		t.Errorf("figures of endpoints: %+v, %v", endpoints, err)
 	}
+	forwarded := attempt(4, event.OutcomeTimeout, time.Second, uuid.Nil)
+	forwarded.Kind = event.AttemptForward
+	if err := d.RecordOutcomes(background, "forwarded", nil, []event.Attempt{forwarded}); err != nil {
+		t.Fatal(err)
+	}
 	failures, err := d.LastFailures(background, "crm", dawn, 10)
 	if err != nil || len(failures) != 2 || failures[0].Outcome != event.OutcomeTimeout ||
 		failures[1].Outcome != event.OutcomeStatus {

@@ -78,7 +78,8 @@ func (v *visit) chart(f filters) (*chart, error) {
 		height := max(chartHeight*float64(b.Events)/float64(most), 1.5)
 		c.Bars = append(c.Bars, bar{X: barStep * float64(b.At.Sub(*from)/interval), Y: chartHeight - height,
 			Height: height, RejectedHeight: height * float64(b.Refused) / float64(b.Events),
-			Title: fmt.Sprintf("%s, %s: %s", v.at(b.At).Format(time.DateTime), c.Width, count(b.Events, "event"))})
+			Title: fmt.Sprintf("%s, %s: %s, %d rejected", v.at(b.At).Format(time.DateTime), c.Width,
+				count(b.Events, "event"), b.Refused)})
 	}
 	return c, nil
 }

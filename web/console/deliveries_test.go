@@ -157,6 +157,11 @@ func TestLastError(t *testing.T) {
 	if page := p.page("/endpoints"); !strings.Contains(page, "resolved: delivered <time") {
 		t.Errorf("after the delivery the page of endpoints is %s", page)
 	}
+	f.receiver.answers(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "closed", http.StatusBadRequest) })
+	f.replayOf(p, "id="+e.ID.String()+"&endpoint=crm&mode=all")
+	if page := p.page("/endpoints"); !strings.Contains(page, "not delivered since") {
+		t.Errorf("after a failure that followed the delivery the page of endpoints is %s", page)
+	}
 }
 
 // clicks counts the clicks of a task in a browser.

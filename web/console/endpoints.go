@@ -50,6 +50,9 @@ type endpointCard struct {
 	MaySteer    bool
 }
 
+// maxDeliveriesOfEvent bounds the deliveries among which one is sought that resolves an error.
+const maxDeliveriesOfEvent = 100
+
 // lastError is the last failed attempt at an endpoint.
 type lastError struct {
 	attempt
@@ -174,9 +177,12 @@ func (v *visit) lastError(endpoint string) (*lastError, error) {
 	last := &lastError{attempt: v.attempt(failed[0].Attempt), EventID: failed[0].EventID}
 	since, err := v.direct.Deliveries(v.Context(),
 		event.DeliverySelection{Endpoints: []string{endpoint}, Events: []uuid.UUID{last.EventID},
-			States: []event.DeliveryState{event.Delivered}}, 1, "")
-	if len(since.Deliveries) > 0 {
-		last.Resolved = v.at(since.Deliveries[0].UpdatedAt)
+			States: []event.DeliveryState{event.Delivered}}, maxDeliveriesOfEvent, "")
+	for _, d := range since.Deliveries { // one before the error resolves nothing
+		if d.UpdatedAt.After(failed[0].StartedAt) {
+			last.Resolved = v.at(d.UpdatedAt)
+			break
+		}
 	}
 	return last, err
 }

@@ -244,7 +244,8 @@ func sendBody(v *visit) error {
 	return nil
 }
 
-// replayEvent sends one event to an endpoint or a URL; if that has the event already, after a confirmation.
+// replayEvent sends one event to an endpoint or a URL; if that has the event already, or is about to get it, after a
+// confirmation.
 func replayEvent(v *visit) error {
 	if err := v.user.Require(api.RoleReplay); err != nil {
 		return err
@@ -263,9 +264,12 @@ func replayEvent(v *visit) error {
 	}
 	var reasons []template.HTML
 	for _, d := range e.Deliveries {
-		if d.Endpoint == replay.TargetName(to) && d.State == event.Delivered {
-			reasons = []template.HTML{line(to) + " has this event since " + when(v.at(d.UpdatedAt)) + "."}
-			break
+		switch {
+		case d.Endpoint != replay.TargetName(to):
+		case d.State == event.Delivered:
+			reasons = append(reasons, line(to)+" has this event since "+when(v.at(d.UpdatedAt))+".")
+		case !d.State.Final():
+			reasons = append(reasons, "A delivery of this event to "+line(to)+" is still open, and will be sent too.")
 		}
 	}
 	if ok, err := v.confirmed("Send it again?", "Send it again", reasons); !ok {

@@ -153,11 +153,14 @@ func (v *visit) addTyped(query url.Values, filter, value string) error {
 	switch {
 	case filter == "q":
 		query.Del("text")
+		query.Del("id") // of the search before
 		if value != "" {
 			filter, value = searched(value)
 			query.Del(filter)
 			addFilter(query, filter, value)
 		}
+	case value == "" && known.IsTime():
+		query.Del(filter)
 	case value == "":
 	case known.IsTime():
 		wall, err := time.Parse(inputTime, value[:min(len(value), len(inputTime))])
@@ -208,7 +211,7 @@ func searched(text string) (filter, value string) {
 	}
 	if name, value, ok := strings.Cut(text, ":"); ok && value != "" {
 		if _, known := event.FilterNamed(name); known {
-			return name, value
+			return name, strings.TrimSpace(value)
 		}
 	}
 	return "text", text

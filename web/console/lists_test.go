@@ -89,7 +89,8 @@ func TestFilters(t *testing.T) {
 		"f.verdict=accepted&verdict=accepted": "/?verdict=accepted", "text=a&f.q=b": "/?text=b",
 		"since=1h&f.q=since:2h": "/?since=2h", "source=a&f.q=source:b": "/?source=b", "text=a&f.q=": "/",
 		"text=a&f.q=step:b": "/?step=b", "f.source=a&f.source=b&f.source=": "/?source=a&source=b",
-		"f.rejected=true": "/?rejected=true",
+		"f.rejected=true": "/?rejected=true", "id=" + wanted.ID.String() + "&id=" + other.ID.String() + "&f.q=a": "/?text=a",
+		"f.q=step:+paid+": "/?step=paid", "from=2026-01-01T00:00:00Z&f.from=&f.until=": "/", "since=1h&f.from=": "/?since=1h",
 		"from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&f.from=2026-01-01T10:00&f.until=2026-01-01T11:00": "/?from=2026-01-01T10%3A00%3A00Z&until=2026-01-01T11%3A00%3A00Z"} {
 		for range 5 { // maps have a random order
 			if got := p.get("/?" + form).header.Get("Location"); got != want {

@@ -202,6 +202,9 @@ func (v *visit) newReplay() (*newReplay, error) {
 		n.To = want.To
 	}
 	if want.To = n.To; want.To == "" {
+		if v.URL.Query().Has("endpoint") {
+			n.Fault = "no target: choose an endpoint, or type a URL"
+		}
 		return n, nil
 	}
 	found, err := v.direct.Plan(v.Context(), want)

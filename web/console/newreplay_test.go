@@ -133,6 +133,18 @@ func (f *fixture) testSendAgain() {
 	p := f.login(replaySecret)
 	form := func(key string) url.Values { return url.Values{"endpoint": {"crm"}, "url": {""}, "key": {key}} }
 	path := "/events/" + e.ID.String() + "/replay"
+	waiting := newLead("waits", "Анна", time.Minute)
+	f.insert(waiting)
+	open := event.Delivery{DeliveryKey: event.DeliveryKey{Endpoint: "crm", EventID: waiting.ID},
+		EventReceivedAt: waiting.ReceivedAt, State: event.Retrying, Attempts: 1, NextAt: time.Now().Add(time.Hour),
+		UpdatedAt: time.Now()}
+	if err := f.db.InsertDeliveries(f.t.Context(), []event.Delivery{open}); err != nil {
+		f.t.Fatal(err)
+	}
+	if a := p.post("/events/"+waiting.ID.String()+"/replay", form("open")); a.status != http.StatusOK ||
+		!strings.Contains(a.body, "still open, and will be sent too") {
+		f.t.Errorf("an event whose delivery is open is sent without a question: %d %s", a.status, a.body)
+	}
 	first := p.post(path, form("first"))
 	if first.status != http.StatusSeeOther {
 		f.t.Fatalf("first time: %d %s", first.status, first.body)

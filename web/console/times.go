@@ -50,7 +50,8 @@ type moment struct {
 	now time.Time
 }
 
-func (v *visit) at(t time.Time) moment { return moment{t.In(v.zone), v.now} }
+// at does not compare with the beginning of the visit: a page that took long would say "in 6 s" of what has happened.
+func (v *visit) at(t time.Time) moment { return moment{t.In(v.zone), time.Now()} }
 
 // atOr returns the zero moment for nil.
 func (v *visit) atOr(t *time.Time) moment {

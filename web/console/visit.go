@@ -86,7 +86,7 @@ type frame struct {
 func (f frame) May(role string) bool { return f.User.Role.Covers(api.Role(role)) }
 
 func (v *visit) frame(title string, content any) frame {
-	f := frame{Title: visibleTitle(title), User: v.user, Zone: zoneName(v.zone, v.now), Now: v.now.UnixMilli(),
+	f := frame{Title: visibleTitle(title), User: v.user, Zone: zoneName(v.zone, v.now), Now: time.Now().UnixMilli(),
 		Version: v.Version, Content: content}
 	if v.Method == http.MethodPost {
 		f.Here = backOf(v.Request)
