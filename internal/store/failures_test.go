@@ -134,6 +134,40 @@ func TestSaveProgress(t *testing.T) {
 	}
 }
 
+// TestLastReplayOf verifies that a replay of the same filters is found if it had most of the same time.
+func TestLastReplayOf(t *testing.T) {
+	t.Parallel()
+	d := newDB(t)
+	at := func(hour int) *time.Time { t := dawn.Add(time.Duration(hour) * time.Hour); return &t }
+	selection := func(from, until *time.Time, sources ...string) event.Selection {
+		return event.Selection{From: from, Until: until, Sources: sources, Text: `"to":"x",`}
+	}
+	r := newReplay(1)
+	for name, c := range map[string]struct {
+		stored, wanted event.Selection
+		same           bool
+	}{
+		"the same":            {selection(at(0), at(4), "demo"), selection(at(0), at(4), "demo"), true},
+		"no filters":          {selection(at(0), at(4)), selection(at(0), at(4)), true},
+		"another end":         {selection(nil, at(4), "demo"), selection(nil, at(5), "demo"), true},
+		"an hour later":       {selection(at(0), at(4), "demo"), selection(at(1), at(5), "demo"), true},
+		"the next four hours": {selection(at(0), at(4), "demo"), selection(at(4), at(8), "demo"), false},
+		"hardly the same":     {selection(at(0), at(4), "demo"), selection(at(3), at(7), "demo"), false},
+		"no range":            {selection(nil, nil, "demo"), selection(nil, nil, "demo"), true},
+		"another source":      {selection(at(0), at(4), "demo"), selection(at(0), at(4), "shop"), false},
+	} {
+		r.ID, r.Endpoint, r.Selection = uuid.New(), name, c.stored
+		if err := d.SaveReplay(background, r); err != nil {
+			t.Fatal(err)
+		}
+		wanted := r
+		wanted.Selection = c.wanted
+		if found, err := d.LastReplayOf(background, wanted); err != nil || (found.ID == r.ID) != c.same {
+			t.Errorf("%s: found %v, %v", name, found.ID, err)
+		}
+	}
+}
+
 // TestOpenRetries counts the deliveries that wait for a retry, and those behind them.
 func TestOpenRetries(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
@@ -125,21 +126,58 @@ func (s *Store) ReplaysByKeys(ctx context.Context, beginning string) ([]event.Re
 }
 
 // LastReplayOf returns the last replay with the endpoint and the selections of another one; the zero Replay if there is
-// none.
+// none. Of a selection's time it must share the greater part: the same click, a minute later, has another end.
 func (s *Store) LastReplayOf(ctx context.Context, r event.Replay) (event.Replay, error) {
-	selection, retries, err := selectionTexts(r)
+	timeless := r
+	timeless.Selection.From, timeless.Selection.Until = nil, nil
+	selection, retries, err := selectionTexts(timeless)
 	if err != nil {
 		return event.Replay{}, err
 	}
 	where := &conditions{}
 	where.add("endpoint = {}", "String", r.Endpoint)
 	sum := sha256.Sum256([]byte(selection + retries)) // a selection may be too long for a parameter
-	where.add("lower(hex(SHA256(concat(selection, retries)))) = {}", "String", hex.EncodeToString(sum[:]))
-	replays, err := s.steeredReplays(ctx, where, "created_at DESC LIMIT 1")
-	if err != nil || len(replays) == 0 {
+	where.add("lower(hex(SHA256(concat("+withoutRange+", retries)))) = {}", "String", hex.EncodeToString(sum[:]))
+	replays, err := s.steeredReplays(ctx, where, fmt.Sprint("created_at DESC LIMIT ", maxSameReplays))
+	if err != nil {
 		return event.Replay{}, err
 	}
-	return replays[0], nil
+	for _, before := range replays {
+		if coversMost(before, r) {
+			return before, nil
+		}
+	}
+	return event.Replay{}, nil
+}
+
+// maxSameReplays is the number of replays with the same filters whose times are compared.
+const maxSameReplays = 50
+
+// withoutRange is the text of a stored selection without from, and without until, whose old name to is the last.
+const withoutRange = `replaceRegexpOne(replaceRegexpAll(selection, '"(from|until|to)":"[^"]*",?', ''), ',}$', '}')`
+
+// coversMost reports whether a replay had the greater part of the time that another one selects.
+func coversMost(before, r event.Replay) bool {
+	bounds := func(r event.Replay) (from, until time.Time) {
+		from, until = time.Unix(0, 0), r.CreatedAt
+		if r.Selection.From != nil {
+			from = *r.Selection.From
+		}
+		if r.Selection.Until != nil {
+			until = *r.Selection.Until
+		}
+		return from, until
+	}
+	r.CreatedAt = time.Now()
+	from, until := bounds(r)
+	first, last := bounds(before)
+	if first.Before(from) {
+		first = from
+	}
+	if last.After(until) {
+		last = until
+	}
+	return 2*last.Sub(first) >= until.Sub(from)
 }
 
 // Unfinished is a running or paused replay.
