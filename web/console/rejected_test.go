@@ -232,8 +232,16 @@ func TestSavedViews(t *testing.T) {
 			t.Errorf("saving %q: %d", body, a.status)
 		}
 	}
+	for path, query := range map[string]string{"/views": "step=other", "/views/delete": ""} {
+		form := url.Values{"name": {hostile["image"]}, "query": {query}}
+		if a := p.post(path, form); a.status != http.StatusOK || !strings.Contains(a.body, "Everybody uses the view") {
+			t.Errorf("%s takes a view from everybody without a question: %d", path, a.status)
+		}
+	}
 	b.Click("summary.save")
 	b.Click(`form[action="/views/delete"] button`)
+	b.AwaitText("#confirm", "Everybody uses the view")
+	b.Click("#confirm button")
 	b.Await(`document.querySelector('h1') && !document.querySelector('.views')`)
 	f.assertClean(b)
 }
