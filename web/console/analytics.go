@@ -196,10 +196,7 @@ func showAnalytics(v *visit) error {
 		chosen := a.query.Get("since") == r.since || r.since == "30d" && !a.query.Has("since") && !a.query.Has("from")
 		p.Presets = append(p.Presets, preset{r.label, a.with("since", r.since, "from", "until"), chosen})
 	}
-	p.Chips = v.chips(filters{Values: a.tags()}, "")
-	for i, c := range p.Chips {
-		p.Chips[i].Without = a.with(c.Name, "")
-	}
+	p.Chips = v.chipsOf(tagFilters, filters{Values: a.query}, "/analytics")
 	if len(a.Sources) > 1 {
 		for _, name := range a.Sources {
 			p.Flows = append(p.Flows, preset{name, a.with("source", name, "goal", "sort"), name == a.Source})
@@ -216,16 +213,10 @@ func showAnalytics(v *visit) error {
 	return v.show("analytics", "Analytics", p)
 }
 
-// tags are the filters of the address by messenger and tags.
-func (a analysis) tags() url.Values {
-	values := url.Values{}
-	for _, f := range event.Filters {
-		if list := a.query[f.Name]; len(list) > 0 && (f.AnySpelling || f.Name == "channel") {
-			values[f.Name] = list
-		}
-	}
-	return values
-}
+// tagFilters are the filters of the page by messenger and tags.
+var tagFilters = slices.DeleteFunc(slices.Clone(event.Filters), func(f event.Filter) bool {
+	return !f.AnySpelling && f.Name != "channel"
+})
 
 // tagsPanel is the panel of the UTM tags that the address chooses.
 func (a analysis) tagsPanel() string {

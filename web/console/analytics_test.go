@@ -57,7 +57,18 @@ func (f *fixture) testAnalytics() {
 	f.insert(analyticsEvents("flow")...)
 	f.insert(newLead("old", "Старая", 20*24*time.Hour)) // so that the week before is known
 	p := f.login(readSecret)
+	for _, want := range []string{`href="/analytics?since=7d&amp;source=flow&amp;utm_source=b"`,
+		`href="/analytics?since=7d&amp;source=flow&amp;utm_source=a"`} {
+		if page := p.page("/analytics?source=flow&since=7d&utm_source=a&utm_source=b"); !strings.Contains(page, want) {
+			t.Errorf("no chip removes one of two values: %s is missing", want)
+		}
+	}
 	page := p.page("/analytics?source=flow&since=7d")
+	for _, panel := range []string{"summary", "untagged", "spellings"} {
+		if csv := linkIn(page, `<a href="/analytics/`+panel+`.csv`); !strings.HasPrefix(csv, "?") {
+			t.Errorf("no CSV of %s: %q", panel, csv)
+		}
+	}
 	root, err := html.Parse(strings.NewReader(page))
 	if err != nil {
 		t.Fatal(err)

@@ -106,6 +106,7 @@ type figureTable struct {
 	Columns            []figureColumn
 	Rows               []figureRow
 	More               string // the address with all rows, if some are left out
+	Cut                int    // so many rows, those with the most leads, are all that the query returns; 0: it has all
 	Wide               bool
 }
 
@@ -131,6 +132,9 @@ type figureCell struct {
 
 const tagsHelp = "Leads by the tags of their first tagged request, or of the last one with last touch. Choose a " +
 	"value to see its leads only."
+
+// maxTagRows is the LIMIT of utm.sql and content.sql.
+const maxTagRows = 500
 
 // maxFigureRows limits the rows of a table unless the address asks for all.
 const maxFigureRows = 10
@@ -159,6 +163,9 @@ func (a analysis) figureTables(panels map[string]api.Panel) (list []figureTable)
 			continue
 		}
 		table := figureTable{Panel: t.panel, Title: t.title, Help: t.help, Wide: t.wide}
+		if len(panel.Rows) == maxTagRows {
+			table.Cut = maxTagRows
+		}
 		if t.panel == a.tagsPanel() {
 			table.Tabs = []preset{{"Source, medium, campaign", a.with("tags", "", "sort", "all") + "#utm",
 				t.panel == "utm"},
