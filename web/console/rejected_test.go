@@ -193,10 +193,14 @@ func TestSuggestions(t *testing.T) {
 	b.Click(".filters summary")
 	b.Await(`[...document.querySelectorAll('#suggest-utm_source option')].map(o => o.value).sort().join() === '"><b>vk</b>,vk'`)
 	b.Await(`document.querySelector('input[name="f.step"][list]').list.querySelector('option[value="вебинар"]')`)
+	b.Await(`document.querySelectorAll('input[name="f.step"][value=paid]').length === 1`)
 	b.Run(chromedp.Click(`input[name="f.step"][value=start]`, chromedp.ByQuery),
-		chromedp.SendKeys(`input[name="f.step"][list]`, "вебинар", chromedp.ByQuery), chromedp.Submit(".filters form",
-			chromedp.ByQuery))
+		chromedp.Click(`input[name="f.step"][value="вебинар"]`, chromedp.ByQuery),
+		chromedp.Click(`input[name="f.utm_source"][value=vk]`, chromedp.ByQuery),
+		chromedp.SendKeys(`input[name="f.utm_source"][list]`, `"><b>vk</b>`, chromedp.ByQuery),
+		chromedp.Submit(".filters form", chromedp.ByQuery))
 	b.Await(`new URLSearchParams(location.search).getAll('step').sort().join() === 'paid,вебинар'`)
+	b.Await(`new URLSearchParams(location.search).getAll('utm_source').length === 2`)
 	b.Await(`document.querySelectorAll('#rows tr').length === 2`)
 	f.assertClean(b)
 }

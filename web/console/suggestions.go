@@ -1,5 +1,7 @@
 package console
 
+import "slices"
+
 // suggested are the filters with suggestions.
 var suggested = []string{"source", "step", "channel", "utm_source", "utm_medium", "utm_campaign", "utm_content",
 	"utm_term"}
@@ -8,7 +10,10 @@ var suggested = []string{"source", "step", "channel", "utm_source", "utm_medium"
 type suggestion struct {
 	Filter string
 	Values []string
+	Ticks  []string // the first that are not ticked in the form; the form has all sources
 }
+
+const maxTicks = 5
 
 // showSuggestions answers with lists of frequent values for the form of filters, which asks for them when it opens.
 func showSuggestions(v *visit) error {
@@ -18,7 +23,15 @@ func showSuggestions(v *visit) error {
 	}
 	list := make([]suggestion, len(suggested))
 	for i, filter := range suggested {
-		list[i] = suggestion{filter, found[filter]}
+		list[i] = suggestion{Filter: filter, Values: found[filter]}
+		if filter == "source" {
+			continue
+		}
+		for _, value := range found[filter] {
+			if len(list[i].Ticks) < maxTicks && !slices.Contains(v.URL.Query()["f."+filter], value) {
+				list[i].Ticks = append(list[i].Ticks, value)
+			}
+		}
 	}
 	return v.part("events", "suggestions", list)
 }
