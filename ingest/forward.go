@@ -51,6 +51,8 @@ const (
 	writeGrace = 2 * time.Second
 	// stopGrace is the time that forwarded requests have when the process stops. It leaves time for the fallback.
 	stopGrace = shutdownGrace - time.Second
+	// refusePatience is the longest time that a bot which gets the fallback at once waits for a disk that hangs.
+	refusePatience = time.Second
 )
 
 var (
@@ -170,13 +172,30 @@ func (x *exchange) put(record *event.Record, notes ...spool.Note) error {
 // stopped reports whether an exchange's context has ended because the process stops.
 func stopped(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
 
-// refuse answers with the fallback and sends nothing. Then it stores the request and its outcome together: a bot that
-// could be answered at once does not wait for the disk.
+// refuse stores the request and its outcome together, sends nothing, and answers with the fallback: when the disk has
+// answered, as each answer of hooktape means, but not later than refusePatience.
 func (x *exchange) refuse(c *gin.Context, why event.Fallback, text string) {
-	x.fallback(c.Writer, event.OutcomeNotSent, why, text)
+	x.decline(event.OutcomeNotSent, why, text)
+	outcome := x.attempt
+	outcome.Overhead = time.Since(x.began)
+	stored := make(chan error, 1)
+	x.server.recording.Go(func() {
+		stored <- x.put(&event.Record{Received: *x.judged.captured, Outcome: &outcome})
+	})
+	var err error
+	late := false
+	select {
+	case err = <-stored:
+	case <-time.After(min(refusePatience, x.Deadline)):
+		late = true
+	}
+	x.Fallback.write(c.Writer)
 	c.Writer.Flush()
 	x.finish()
-	if err := x.put(&event.Record{Received: *x.judged.captured, Outcome: &x.attempt}); err != nil {
+	if late {
+		err = <-stored // the request's memory is reserved until then
+	}
+	if err != nil {
 		x.server.notStored(c.Request.Context(), err)
 	}
 }
@@ -195,10 +214,15 @@ func (x *exchange) unsent(w http.ResponseWriter, err error) {
 
 // fallback answers with the fallback, and records why.
 func (x *exchange) fallback(w http.ResponseWriter, outcome event.Outcome, why event.Fallback, text string) {
+	x.decline(outcome, why, text)
+	x.Fallback.write(w)
+}
+
+// decline records why the bot gets the fallback.
+func (x *exchange) decline(outcome event.Outcome, why event.Fallback, text string) {
 	x.attempt.Outcome, x.attempt.Fallback, x.attempt.Error = outcome, why, text
 	x.result = resultFallback
 	x.noteBotLeft()
-	x.Fallback.write(w)
 }
 
 // noteBotLeft records if the bot has closed its connection. It is called right before the answer: a bot may leave once

@@ -459,8 +459,9 @@ func TestForwardInFlight(t *testing.T) {
 		})
 	}
 	eventually(t, func() bool { return len(b.seen()) == 2 }, "two requests in flight")
-	if got := s.post(priceHook, "{}"); got.body != instead {
-		t.Errorf("the third got %s", got.body)
+	before := s.spool.Stat().Appended
+	if got := s.post(priceHook, "{}"); got.body != instead || s.spool.Stat().Appended != before+1 {
+		t.Errorf("the third got %s, and was it on disk by then: %v", got.body, s.spool.Stat().Appended != before)
 	}
 	if got := s.post("/hooks/demo/"+token, "{}"); got.StatusCode != 200 {
 		t.Errorf("another source got %d", got.StatusCode)

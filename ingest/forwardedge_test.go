@@ -359,7 +359,7 @@ func TestForwardMemoryOnAHangingDisk(t *testing.T) {
 	eventually(t, func() bool { return s.handler.Reserved() == 0 }, "the memory")
 }
 
-// TestForwardRefusesAtOnce: a bot that is refused gets the fallback before the request is on disk.
+// TestForwardRefusesAtOnce: a bot that is refused gets the fallback soon, also while the disk hangs.
 func TestForwardRefusesAtOnce(t *testing.T) {
 	b := newBackend(t, hangs)
 	gate := make(chan struct{})
