@@ -16,6 +16,9 @@ if (link && location.hash.length > 1) {
   $('button', link.form).focus()
 }
 
+// On a phone the filters of deliveries would hide the list.
+if (matchMedia('(max-width: 40rem)').matches) $$('.filterbox').forEach(f => { f.open = false })
+
 // A cookie tells the server this browser's time zone.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC'
 const kept = document.cookie.split('; ').find(c => c.startsWith('hooktape_zone='))
