@@ -69,7 +69,7 @@ type Request struct {
 	Selection event.Selection `json:"selection" doc:"The events: those that match everything that is set. {} selects every accepted event."`
 	To        string          `json:"to" doc:"The target: the name of a configured endpoint, or a URL. A URL with a private address needs the role admin and replay.allow_private in the configuration; hooktape never sends to itself or to its ClickHouse."`
 	// Again is zero for none. See Service.Repeat.
-	Again uuid.UUID `json:"again,omitzero" doc:"A replay to repeat: its events are selected, and selection must be {}. If to is its endpoint, or empty, its headers are sent too, unless the request has others. The options are those of the request."`
+	Again uuid.UUID `json:"again,omitzero" doc:"A replay to repeat, by its id, a unique beginning of it, or last: its events are selected, and selection must be {}. If to is its endpoint, or empty, its headers are sent too, unless the request has others. The options are those of the request."`
 	event.ReplayOptions
 
 	retries *event.DeliverySelection  // of a retry: see event.Replay.Retries

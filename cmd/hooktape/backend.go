@@ -17,6 +17,8 @@ import (
 
 // backend is the API of another process or, in this one, the same API on the database. Both give the same answers.
 type backend interface {
+	WholeID(ctx context.Context, kind event.Named, text string) (string, error)
+
 	Events(ctx context.Context, sel event.Selection, limit int, cursor string) (api.EventPage, error)
 	Event(ctx context.Context, id uuid.UUID) (api.Event, error)
 	Body(ctx context.Context, id uuid.UUID) ([]byte, error)
@@ -62,7 +64,7 @@ func (e *env) withBackend(command func(backend) error) error {
 	}
 	defer db.Close()
 	direct := api.NewDirect(db, service(db, cfg), replay.Actor{Name: whoami(), MayReachPrivate: true})
-	direct.SetHost(api.Host{Source: cfg.IngestSources().Named})
+	direct.SetHost(api.Host{Source: cfg.IngestSources().Named, Forwards: cfg.Forwards})
 	return command(direct)
 }
 

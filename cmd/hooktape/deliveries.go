@@ -160,7 +160,11 @@ type deliveriesShowCmd struct {
 // Run shows one delivery.
 func (c deliveriesShowCmd) Run(e *env) error {
 	return e.withBackend(func(b backend) error {
-		id, err := deliveryOf(e, b, c.ID, c.Last)
+		whole, err := wholeID(e, b, event.NamesDelivery, c.ID, c.Last)
+		if err != nil {
+			return err
+		}
+		id, err := event.ParseDeliveryID(whole)
 		if err != nil {
 			return err
 		}
@@ -273,14 +277,14 @@ func (c deliveriesRetryCmd) Run(e *env) error {
 	}
 	return e.withBackend(func(b backend) error {
 		if c.Last {
-			c.IDs = append(c.IDs, lastID)
+			c.IDs = append(c.IDs, api.LastID)
 		}
 		for _, text := range c.IDs {
-			id, err := deliveryOf(e, b, text, false)
+			id, err := wholeID(e, b, event.NamesDelivery, text, false)
 			if err != nil {
 				return err
 			}
-			sel.IDs = append(sel.IDs, id.String())
+			sel.IDs = append(sel.IDs, id)
 		}
 		return c.retry(e, b, sel)
 	})

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"hooktape/internal/event"
 	"hooktape/web/api"
@@ -37,10 +38,11 @@ func (c endpointsListCmd) Run(e *env) error {
 }
 
 func printEndpoints(e *env, list []api.Endpoint) error {
-	t := newTable(e.stdout, "NAME", "STATE", "LIVE", "OPEN", "OLDEST", "FAILED", "IN REPLAYS", "URL",
+	t := newTable(e.stdout, "NAME", "STATE", "LIVE", "OPEN", "OLDEST", "FAILED", "IN REPLAYS", "FORWARDED FROM", "URL",
 		"WHAT IT WAITS FOR, OR ITS LAST FAILURE")
 	for _, p := range list {
-		live, oldest, reason := "-", "-", p.Reason
+		live, oldest, reasons := "-", "-", []string{p.Reason}
+		var sources []string
 		if p.Subscribed {
 			live = "yes"
 		}
@@ -48,10 +50,15 @@ func printEndpoints(e *env, list []api.Endpoint) error {
 			oldest = local(*p.OldestOpen)
 		}
 		if p.Waiting != nil {
-			reason = p.Waiting.Text
+			reasons = []string{p.Waiting.Text}
 		}
+		for _, f := range p.Forwards {
+			sources, reasons = append(sources, f.Source), append(reasons, f.Text())
+		}
+		reasons = slices.DeleteFunc(reasons, func(text string) bool { return text == "" })
 		t.row(p.Name, p.State, live, fmt.Sprint(event.Open(p.Backlog)), oldest, fmt.Sprint(p.Backlog[event.Failed]),
-			fmt.Sprint(event.Open(p.Replays)), p.URL, orDash(reason))
+			fmt.Sprint(event.Open(p.Replays)), orDash(strings.Join(sources, ", ")), p.URL,
+			orDash(strings.Join(reasons, "; ")))
 	}
 	return t.end()
 }

@@ -136,7 +136,7 @@ type eventsShowCmd struct {
 // Run shows one event.
 func (c eventsShowCmd) Run(e *env) error {
 	return e.withBackend(func(b backend) error {
-		id, err := eventOf(e, b, c.ID, c.Last)
+		id, err := uuidOf(e, b, event.NamesEvent, c.ID, c.Last)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+
+	"hooktape/web/api"
 )
 
 type eventsAcceptCmd struct {
@@ -33,7 +35,7 @@ func (c eventsAcceptCmd) Run(e *env) error {
 	return e.withBackend(func(b backend) error {
 		ids := make([]uuid.UUID, len(c.IDs))
 		for i, text := range c.IDs {
-			id, err := rejectedOf(e, b, text, false)
+			id, err := uuidOf(e, b, api.NamesRejected, text, false)
 			if err != nil {
 				return err
 			}

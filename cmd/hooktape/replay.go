@@ -30,7 +30,9 @@ type replayRef struct {
 	last
 }
 
-func (r replayRef) of(e *env, b backend) (uuid.UUID, error) { return replayOf(e, b, r.ID, r.Last) }
+func (r replayRef) of(e *env, b backend) (uuid.UUID, error) {
+	return uuidOf(e, b, event.NamesReplay, r.ID, r.Last)
+}
 
 type replayListCmd struct {
 	State []event.ReplayState `enum:"running,paused,completed,completed_with_failures,cancelled" placeholder:"STATE" help:"In this state: running, paused, completed, completed_with_failures, cancelled."`

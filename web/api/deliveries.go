@@ -154,7 +154,7 @@ type FailureGroupList struct {
 
 // DeliveryPath has the id of a delivery.
 type DeliveryPath struct {
-	ID string `path:"id" maxLength:"45" doc:"The delivery's id."`
+	ID deliveryRef `path:"id" maxLength:"45" doc:"The delivery's id, a unique beginning of it, such as the id of an event with one delivery, or last."`
 }
 
 // FormatQuery has the format of a page.
@@ -169,7 +169,8 @@ type deliveriesInput struct {
 }
 
 type replayDeliveriesInput struct {
-	ReplayPath
+	// not in an embedded type: of a type with resolvers huma does not look for others in those
+	ID replayRef `path:"id" maxLength:"36" doc:"The replay's id, a unique beginning of it, or last."`
 	DeliverySelectionQuery
 	PageQuery
 	FormatQuery
@@ -267,7 +268,7 @@ func (s *server) deliveryRoutes() {
 		Summary:     "Show a delivery",
 		Description: "With every attempt and its answer. The audit log records the view."},
 		func(ctx context.Context, in *DeliveryPath) (Delivery, error) {
-			id, err := event.ParseDeliveryID(in.ID)
+			id, err := event.ParseDeliveryID(string(in.ID))
 			if err != nil {
 				return Delivery{}, Invalidf("%v", err)
 			}
@@ -282,7 +283,7 @@ func (s *server) deliveryRoutes() {
 			"again; " +
 			"the events of those that a later replay has sent are left out."},
 		func(ctx context.Context, in *retryInput) (Retried, error) {
-			return s.as(ctx).RetryDeliveries(ctx, in.Key, in.Body)
+			return s.as(ctx).RetryDeliveries(ctx, in.Key, in.Body.Value)
 		})
 	ofReplay := slices.DeleteFunc(slices.Clone(event.DeliveryFilters), func(f event.Filter) bool {
 		return f.Name == "replay"
@@ -291,11 +292,11 @@ func (s *server) deliveryRoutes() {
 		Parameters: selectionParams(ofReplay), Errors: []int{http.StatusNotFound}, Responses: s.deliveryFormats(),
 		Summary: "List a replay's deliveries", Description: "As GET /api/v1/deliveries does with replay."},
 		func(ctx context.Context, in *replayDeliveriesInput) (*deliveriesOutput, error) {
-			if _, err := s.as(ctx).Replay(ctx, in.uuid()); err != nil {
+			if _, err := s.as(ctx).Replay(ctx, ReplayPath{in.ID}.uuid()); err != nil {
 				return nil, err
 			}
-			in.selection.Replays = []string{in.ID}
-			return s.deliveryPage(ctx, "/api/v1/replays/"+in.ID+"/deliveries", in.selection, in.PageQuery, in.Format)
+			in.selection.Replays = []string{string(in.ID)}
+			return s.deliveryPage(ctx, "/api/v1/replays/"+string(in.ID)+"/deliveries", in.selection, in.PageQuery, in.Format)
 		})
 }
 
@@ -334,5 +335,7 @@ func (d *Direct) withWaiting(ctx context.Context, found []event.Delivery, list [
 
 type retryInput struct {
 	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"Your name for this request: repeating it with the same name creates no further replays."`
-	Body DeliveryRetry
+	Body Whole[DeliveryRetry]
 }
+
+func (DeliveryRetry) ids() map[string]event.Named { return selectionIDs(event.DeliveryFilters) }

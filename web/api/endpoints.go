@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -15,11 +16,12 @@ import (
 type Endpoint struct {
 	Name         string                         `json:"name" doc:"Its name in the configuration."`
 	URL          string                         `json:"url" doc:"Its URL, with the values of the query masked."`
-	Subscribed   bool                           `json:"subscribed" doc:"Whether live events are delivered to it; otherwise it is for replays only."`
+	Subscribed   bool                           `json:"subscribed" doc:"Whether live events are delivered to it; otherwise it gets replays, and the External Requests of sources that forward to it."`
 	State        string                         `json:"state" enum:"active,paused,broken,unknown" doc:"paused: by a person; broken: failing, its circuit breaker is open; unknown: no process has delivered yet."`
 	Reason       string                         `json:"reason,omitempty" doc:"Why it is not active, and what failed last."`
 	Backlog      map[event.DeliveryState]uint64 `json:"backlog" doc:"Live deliveries in each state."`
 	Replays      map[event.DeliveryState]uint64 `json:"replays" doc:"Deliveries of unfinished replays in each state."`
+	Forwards     []event.ForwardState           `json:"forwards,omitempty" doc:"The sources that forward External Requests to it, and how it answers them."`
 	Waiting      *Waiting                       `json:"waiting,omitempty" doc:"Why nothing is sent to it; absent if nothing waits."`
 	Answer       string                         `json:"answer,omitempty" doc:"The first line of the last failed answer."`
 	FailingSince *time.Time                     `json:"failing_since,omitempty" doc:"The first of the failed attempts in a row."`
@@ -34,11 +36,15 @@ type Endpoint struct {
 // Endpoints lists the configured endpoints.
 func (d *Direct) Endpoints(ctx context.Context) ([]Endpoint, error) {
 	found, err := d.service.Endpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	forwards, err := d.forwards(ctx)
 	list := make([]Endpoint, len(found))
 	for i, e := range found {
 		list[i] = Endpoint{Name: e.Name, URL: e.URL, Subscribed: e.Subscribed, State: e.State,
 			Backlog: e.Backlog.Counts, OldestOpen: unlessZero(e.Backlog.OldestOpen),
-			Replays: e.Replays, Waiting: e.Waiting}
+			Replays: e.Replays, Waiting: e.Waiting, Forwards: forwards[e.Name]}
 		if e.Backlog.Counts == nil {
 			list[i].Backlog = map[event.DeliveryState]uint64{}
 		}
@@ -51,6 +57,33 @@ func (d *Direct) Endpoints(ctx context.Context) ([]Endpoint, error) {
 			list[i].Until = unlessZero(at.FollowedUntil)
 			list[i].UpdatedAt = unlessZero(at.UpdatedAt)
 		}
+	}
+	return list, err
+}
+
+// forwardsSince is how far back the states of External Requests go.
+const forwardsSince = 24 * time.Hour
+
+// forwards returns the states of the External Requests of each source that forwards, by the endpoint's name.
+func (d *Direct) forwards(ctx context.Context) (map[string][]event.ForwardState, error) {
+	if d.host.Forwards == nil {
+		return nil, nil
+	}
+	to := d.host.Forwards()
+	if len(to) == 0 {
+		return nil, nil
+	}
+	sources := slices.Sorted(maps.Keys(to))
+	found, err := d.store.ForwardStates(ctx, sources, time.Now().Add(-forwardsSince))
+	list := map[string][]event.ForwardState{}
+	for _, source := range sources {
+		state := event.ForwardState{Source: source} // of a source that has not forwarded anything
+		for _, f := range found {
+			if f.Source == source && f.Endpoint == to[source] {
+				state = f
+			}
+		}
+		list[to[source]] = append(list[to[source]], state)
 	}
 	return list, err
 }

@@ -21,10 +21,12 @@ type Host struct {
 	// Source returns the configured spelling of a source's name, and the kind of its events whose bodies do not
 	// determine it.
 	Source func(name string) (string, event.Kind)
+	// Forwards returns the endpoint of each source that forwards External Requests, by the source's name.
+	Forwards func() map[string]string
 }
 
 // SetHost adds a process's configured retention, spools and disk to the reports of retention and storage, and its
-// sources to accepted events. Without it, storage covers ClickHouse only.
+// sources to accepted events and to endpoints. Without it, storage covers ClickHouse only.
 func (d *Direct) SetHost(h Host) { d.host = h }
 
 // Kept is the retention of a group of rows.

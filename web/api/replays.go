@@ -150,14 +150,20 @@ type ReplayPatch struct {
 
 // ReplayPath has the id of a replay.
 type ReplayPath struct {
-	ID string `path:"id" format:"uuid" doc:"The replay's id."`
+	ID replayRef `path:"id" maxLength:"36" doc:"The replay's id, a unique beginning of it, or last."`
 }
 
-func (p ReplayPath) uuid() uuid.UUID { return uuid.MustParse(p.ID) } // huma has checked it
+func (p ReplayPath) uuid() uuid.UUID { return uuid.MustParse(string(p.ID)) } // it is whole
 
 type createInput struct {
 	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"Your name for this request: repeating it with the same name returns the replay that it created."`
-	Body NewReplay
+	Body Whole[NewReplay]
+}
+
+func (NewReplay) ids() map[string]event.Named {
+	kinds := selectionIDs(event.Filters)
+	kinds["again"] = event.NamesReplay
+	return kinds
 }
 
 // createOutput contains an event.Replay if one was created, else a Plan.
@@ -169,7 +175,7 @@ type createOutput struct {
 
 type replaysInput struct {
 	Limit  int                 `query:"limit" default:"20" minimum:"1" maximum:"1000" doc:"The most replays."`
-	Before string              `query:"before" format:"uuid" doc:"Only replays created before this one: the last one of the previous page."`
+	Before replayRef           `query:"before" maxLength:"36" doc:"Only replays created before this one: the last one of the previous page."`
 	State  []event.ReplayState `query:"state,explode" doc:"In one of these states."`
 }
 
@@ -195,7 +201,7 @@ func (s *server) replayRoutes() {
 		Errors:  []int{http.StatusNotFound},
 		Summary: "List replays", Description: "Newest first."},
 		func(ctx context.Context, in *replaysInput) (ReplayList, error) {
-			before, _ := uuid.Parse(in.Before) // empty, or checked by huma
+			before, _ := uuid.Parse(string(in.Before)) // empty, or whole
 			list, err := s.as(ctx).Replays(ctx, before, in.Limit, in.State...)
 			return ReplayList{list}, err
 		})
@@ -230,8 +236,8 @@ func (s *server) json(v any) map[string]*huma.MediaType {
 }
 
 func (s *server) create(ctx context.Context, in *createInput) (*createOutput, error) {
-	want := in.Body.Request
-	if !in.Body.DryRun {
+	want := in.Body.Value.Request
+	if !in.Body.Value.DryRun {
 		r, err := s.as(ctx).Create(ctx, in.Key, want)
 		if err == nil && !mayComeFrom(r, want) {
 			return nil, Problemf(http.StatusConflict,

@@ -54,7 +54,7 @@ func (d *Direct) SaveView(ctx context.Context, name, query string) error {
 		strings.Contains(name, "/") { // it is an element of a path
 		return Invalidf("invalid name of a view: want 1 to %d characters, without a slash", maxViewName)
 	}
-	query, err := d.viewQuery(query)
+	query, err := d.viewQuery(ctx, query)
 	if err != nil {
 		return err
 	}
@@ -72,8 +72,8 @@ func (d *Direct) SaveView(ctx context.Context, name, query string) error {
 	return d.store.SaveView(ctx, store.SavedView{Name: name, Query: query, By: d.actor.Name})
 }
 
-// viewQuery returns a query of filters in its normal form. It refuses one that GET /events would refuse.
-func (d *Direct) viewQuery(query string) (string, error) {
+// viewQuery returns a query of filters in its normal form, with whole ids. It refuses one that GET /events would refuse.
+func (d *Direct) viewQuery(ctx context.Context, query string) (string, error) {
 	if len(query) > maxViewQuery {
 		return "", Invalidf("the filters of a view may have %d bytes, not %d", maxViewQuery, len(query))
 	}
@@ -86,6 +86,9 @@ func (d *Direct) viewQuery(query string) (string, error) {
 		if _, ok := event.FilterNamed(name); !ok {
 			return "", Invalidf("there is no filter %q", name)
 		}
+	}
+	if err := WholeIDs(event.Filters, values, d.finder(ctx)); err != nil {
+		return "", err
 	}
 	sel, faults := event.ParseSelection(values, time.Now())
 	if err := CheckSelection(faults); err != nil {

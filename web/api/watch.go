@@ -185,12 +185,13 @@ func (s *server) limitStreams(ctx huma.Context, next func(huma.Context)) {
 			maxStreams))
 		return
 	}
-	if id, err := uuid.Parse(ctx.Param("id")); err == nil { // huma answers an invalid id
-		if _, err := s.direct.recent.fresh(ctx.Context(), id); err != nil {
-			p, _ := ProblemOf(err)
-			s.refuse(ctx, p)
-			return
-		}
+	id, err := s.as(ctx.Context()).WholeID(ctx.Context(), event.NamesReplay, ctx.Param("id"))
+	if err == nil {
+		_, err = s.direct.recent.fresh(ctx.Context(), uuid.MustParse(id))
+	}
+	if p, _ := ProblemOf(err); err != nil && p.Status != http.StatusUnprocessableEntity { // huma answers an invalid id
+		s.refuse(ctx, p)
+		return
 	}
 	ctx.SetHeader("X-Accel-Buffering", "no") // otherwise nginx holds the messages back
 	next(ctx)

@@ -78,9 +78,9 @@ func (v *visit) acceptTargets() ([]choice, error) {
 func accept(v *visit) error {
 	var ids []uuid.UUID
 	for _, text := range v.PostForm["id"] {
-		id, err := uuid.Parse(text)
+		id, err := v.uuidOf(api.NamesRejected, text)
 		if err != nil {
-			return api.Invalidf("invalid event id %q", text)
+			return err
 		}
 		if !slices.Contains(ids, id) {
 			ids = append(ids, id)

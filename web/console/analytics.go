@@ -184,6 +184,9 @@ func showAnalytics(v *visit) error {
 	if dates, changed := v.typedDates(); changed {
 		return v.redirect(link("/analytics", dates))
 	}
+	if goals, changed := v.typedGoals(); changed {
+		return v.redirect(link("/analytics", goals))
+	}
 	a, err := v.analysis()
 	if err != nil {
 		return err
@@ -297,7 +300,8 @@ type analyticsForm struct {
 	ButDates    url.Values // the parameters of the address, without those of the form of dates
 	First, Last string     // days
 	ButGoals    url.Values
-	Steps       []choice
+	Goals       []goalField
+	MayAdd      bool // a step that is not among the choices
 	Windows     []choice
 	Attribution []choice
 }
@@ -312,9 +316,17 @@ func (a analysis) form() analyticsForm {
 			steps = append(steps, goal)
 		}
 	}
-	for _, step := range steps {
-		f.Steps = append(f.Steps, choice{step, step, slices.Contains(a.Goals, step)})
+	for i, goal := range append(slices.Clone(a.Goals), "") {
+		if i == api.MaxGoals || len(steps) == 0 {
+			break
+		}
+		field := goalField{Number: i + 1, Choices: []choice{{"", "–", goal == ""}}}
+		for _, step := range steps {
+			field.Choices = append(field.Choices, choice{step, visibleTitle(step), step == goal})
+		}
+		f.Goals = append(f.Goals, field)
 	}
+	f.MayAdd = len(a.Goals) < api.MaxGoals
 	for _, days := range []int{1, 7, 14, 30, 90} {
 		text := count(uint64(days), "day")
 		f.Windows = append(f.Windows, choice{number(days), text, days == a.WindowDays})
@@ -328,6 +340,29 @@ func (a analysis) form() analyticsForm {
 		f.Attribution = append(f.Attribution, c)
 	}
 	return f
+}
+
+// goalField is the field of a goal: one of the steps, or none.
+type goalField struct {
+	Number  int // in order, from 1
+	Choices []choice
+}
+
+// typedGoals returns the query for the goals that the form has: without empty fields, and with each step once. Without
+// any the page has its own goals. changed reports whether the query is another one.
+func (v *visit) typedGoals() (query url.Values, changed bool) {
+	query = v.URL.Query()
+	var goals []string
+	for _, goal := range query["goal"] {
+		if goal = strings.TrimSpace(goal); goal != "" && !slices.Contains(goals, goal) {
+			goals = append(goals, goal)
+		}
+	}
+	changed = !slices.Equal(goals, query["goal"])
+	if query["goal"] = goals; len(goals) == 0 {
+		query.Del("goal")
+	}
+	return query, changed
 }
 
 // typedDates returns the query for the days that the form has: from the beginning of the first to the end of the last,

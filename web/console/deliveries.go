@@ -150,6 +150,12 @@ func (v *visit) deliveryFilters(fixed url.Values, own ...string) (deliveryFilter
 				name)
 		}
 	}
+	if err := api.WholeIDs(event.DeliveryFilters, all, v.wholeID); err != nil {
+		return f, err
+	}
+	for name := range f.Shown {
+		f.Shown[name] = all[name]
+	}
 	for name, values := range fixed {
 		all[name] = values
 	}
@@ -311,9 +317,13 @@ func (v *visit) deliveryForm(f deliveryFilters) (inputs []input, keep url.Values
 
 // showDelivery shows a delivery with its attempts.
 func showDelivery(v *visit) error {
-	id, err := event.ParseDeliveryID(v.PathValue("id"))
+	whole, err := v.wholeID(event.NamesDelivery, v.PathValue("id"))
 	if err != nil {
-		return api.Problemf(http.StatusNotFound, "%q is not a delivery id", v.PathValue("id"))
+		return err
+	}
+	id, err := event.ParseDeliveryID(whole)
+	if err != nil {
+		return err
 	}
 	d, err := v.direct.Delivery(v.Context(), id)
 	if err != nil {

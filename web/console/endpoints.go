@@ -45,9 +45,16 @@ type endpointCard struct {
 	Failed      uint64
 	Oldest      moment // the time of receipt of the oldest open event
 	Probe       moment // the next attempt at a failing endpoint
+	Failing     []failingForward
 	Error       *lastError
 	Tested      *attempt
 	MaySteer    bool
+}
+
+// failingForward is a source whose External Requests the endpoint does not answer.
+type failingForward struct {
+	event.ForwardState
+	Since, Probe moment
 }
 
 // maxDeliveriesOfEvent bounds the deliveries among which one is sought that resolves an error.
@@ -162,6 +169,11 @@ func (v *visit) endpointCard(e api.Endpoint, stats []api.EndpointStats) (endpoin
 	card.Oldest = v.atOr(e.OldestOpen)
 	if e.State != "paused" {
 		card.Probe = v.atOr(e.NextProbe)
+	}
+	for _, f := range e.Forwards {
+		if f.Failures > 0 {
+			card.Failing = append(card.Failing, failingForward{f, v.atOr(f.FailingSince), v.atOr(f.NextProbe)})
+		}
 	}
 	var err error
 	card.Error, err = v.lastError(e.Name)

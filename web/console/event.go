@@ -94,18 +94,36 @@ func statusText(code uint16) string {
 	return strings.TrimSpace(strconv.Itoa(int(code)) + " " + http.StatusText(int(code)))
 }
 
-func (v *visit) eventID() (uuid.UUID, error) {
-	id, err := uuid.Parse(v.PathValue("id"))
-	if err != nil {
-		return id, api.Problemf(http.StatusNotFound, "%q is not an event id", v.PathValue("id"))
+// wholeID returns the id that a text in an address names: by its beginning, or by last. Forms have whole ids: what was
+// the last when a page asked for a confirmation may not be it any more.
+func (v *visit) wholeID(kind event.Named, text string) (string, error) {
+	if v.Method == http.MethodPost {
+		return "", api.Invalidf("invalid id %.60q: a form needs whole ids", text)
 	}
-	return id, nil
+	return v.direct.WholeID(v.Context(), kind, text)
 }
+
+// uuidOf returns the id of the event or replay that a text names.
+func (v *visit) uuidOf(kind event.Named, text string) (uuid.UUID, error) {
+	if id, err := uuid.Parse(text); err == nil {
+		return id, nil
+	}
+	whole, err := v.wholeID(kind, text)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	return uuid.Parse(whole)
+}
+
+func (v *visit) eventID() (uuid.UUID, error) { return v.uuidOf(event.NamesEvent, v.PathValue("id")) }
 
 func showEvent(v *visit) error {
 	id, err := v.eventID()
 	if err != nil {
 		return err
+	}
+	if id.String() != v.PathValue("id") { // an address to share has the whole id
+		return v.redirect("/events/" + id.String())
 	}
 	e, err := v.direct.Event(v.Context(), id)
 	if err != nil {

@@ -3,6 +3,7 @@ package console
 import (
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -203,10 +204,13 @@ func addFilter(query url.Values, filter, value string) {
 	}
 }
 
-// searched returns the filter that a text in the search box means: an event's id, a filter by its name (step:paid), or
+// beginningOfID matches the beginning of an event's id, of the years until 2039, and no number of a phone.
+var beginningOfID = regexp.MustCompile(`^01[0-9a-f]{6}-[0-9a-f]{4}-7`)
+
+// searched returns the filter that a text in the search box means: an event's id or its beginning, a filter by its name (step:paid), or
 // a text.
 func searched(text string) (filter, value string) {
-	if _, err := uuid.Parse(text); err == nil {
+	if _, err := uuid.Parse(text); err == nil || beginningOfID.MatchString(text) {
 		return "id", text
 	}
 	if name, value, ok := strings.Cut(text, ":"); ok && value != "" {

@@ -32,6 +32,9 @@ func (v *visit) filters(own ...string) (filters, error) {
 			return f, api.Invalidf("there is no filter %q; the filters are the API's query parameters, see /docs", name)
 		}
 	}
+	if err := api.WholeIDs(event.Filters, f.Values, v.wholeID); err != nil {
+		return f, err
+	}
 	sel, faults := event.ParseSelection(f.Values, v.now)
 	f.Selection = sel
 	return f, api.CheckSelection(faults)
