@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -61,16 +60,15 @@ func listDeliveries(e *env, sel event.DeliverySelection, limit int, format strin
 	}
 	return e.withBackend(func(b backend) error {
 		w := bufio.NewWriter(e.stdout)
-		out := deliveryWriter(w, format)
-		var all []api.Delivery
-		n := 0
+		out := api.NewRows(w, format, api.DeliveryColumns())
+		all, n := []api.Delivery{}, 0
 		more, err := readPages(limit, func(size int, cursor string) (int, string, error) {
 			page, err := b.Deliveries(e.ctx, sel, size, cursor)
 			n += len(page.Deliveries)
-			if out == nil {
+			if format == "" {
 				all = append(all, page.Deliveries...)
 			} else if err == nil {
-				err = writeAll(out, page.Deliveries)
+				err = api.WriteRows(out, page.Deliveries)
 			}
 			return len(page.Deliveries), page.Next, err
 		})
@@ -81,10 +79,10 @@ func listDeliveries(e *env, sel event.DeliverySelection, limit int, format strin
 			defer fmt.Fprintf(e.stderr, "there are more than these %d; --limit 0 shows all\n", n)
 		}
 		switch {
-		case out != nil:
+		case format != "":
 			return errors.Join(out.Flush(), w.Flush())
 		case asJSON:
-			return printJSON(e.stdout, append([]api.Delivery{}, all...))
+			return printJSON(e.stdout, all)
 		case n == 0:
 			fmt.Fprintln(e.stderr, "no deliveries match")
 			return nil
@@ -93,51 +91,15 @@ func listDeliveries(e *env, sel event.DeliverySelection, limit int, format strin
 	})
 }
 
-// rowWriter writes deliveries in one format.
-type rowWriter interface {
-	Write(d *api.Delivery) error
-	Flush() error
-}
-
-func writeAll(w rowWriter, list []api.Delivery) error {
-	for i := range list {
-		if err := w.Write(&list[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// deliveryWriter returns a writer for a format; nil for none.
-func deliveryWriter(w io.Writer, format string) rowWriter {
-	switch format {
-	case "csv":
-		return api.NewCSV(w, api.DeliveryColumns())
-	case "ndjson":
-		return ndjsonWriter{json.NewEncoder(w)}
-	}
-	return nil
-}
-
-// ndjsonWriter writes a JSON object on each line.
-type ndjsonWriter struct{ encoder *json.Encoder }
-
-func (w ndjsonWriter) Write(d *api.Delivery) error { return w.encoder.Encode(d) }
-func (w ndjsonWriter) Flush() error                { return nil }
-
 func printDeliveries(w io.Writer, list []api.Delivery) error {
 	t := newTable(w, "EVENT RECEIVED", "ENDPOINT", "STATE", "ATTEMPTS", "LAST ATTEMPT", "STATUS", "SUBSCRIBER",
 		"LAST ANSWER, OR WHAT IT WAITS FOR", "ID")
 	for _, d := range list {
-		tried := "-"
-		if d.LastAttemptAt != nil {
-			tried = local(*d.LastAttemptAt)
-		}
 		why := lastAnswer(d)
 		if d.Waiting != nil {
 			why = d.Waiting.Text
 		}
-		t.row(local(d.EventReceivedAt), d.Endpoint, string(d.State), fmt.Sprint(d.AttemptCount), tried,
+		t.row(local(d.EventReceivedAt), d.Endpoint, string(d.State), fmt.Sprint(d.AttemptCount), local(d.LastAttemptAt),
 			statusText(d.StatusCode), d.Subscriber, orDash(head(why, 80)), d.ID)
 	}
 	return t.end()

@@ -41,13 +41,10 @@ func printEndpoints(e *env, list []api.Endpoint) error {
 	t := newTable(e.stdout, "NAME", "STATE", "LIVE", "OPEN", "OLDEST", "FAILED", "IN REPLAYS", "FORWARDED FROM", "URL",
 		"WHAT IT WAITS FOR, OR ITS LAST FAILURE")
 	for _, p := range list {
-		live, oldest, reasons := "-", "-", []string{p.Reason}
+		live, reasons := "-", []string{p.Reason}
 		var sources []string
 		if p.Subscribed {
 			live = "yes"
-		}
-		if p.OldestOpen != nil {
-			oldest = local(*p.OldestOpen)
 		}
 		if p.Waiting != nil {
 			reasons = []string{p.Waiting.Text}
@@ -56,7 +53,7 @@ func printEndpoints(e *env, list []api.Endpoint) error {
 			sources, reasons = append(sources, f.Source), append(reasons, f.Text())
 		}
 		reasons = slices.DeleteFunc(reasons, func(text string) bool { return text == "" })
-		t.row(p.Name, p.State, live, fmt.Sprint(event.Open(p.Backlog)), oldest, fmt.Sprint(p.Backlog[event.Failed]),
+		t.row(p.Name, p.State, live, fmt.Sprint(event.Open(p.Backlog)), local(p.OldestOpen), fmt.Sprint(p.Backlog[event.Failed]),
 			fmt.Sprint(event.Open(p.Replays)), orDash(strings.Join(sources, ", ")), p.URL,
 			orDash(strings.Join(reasons, "; ")))
 	}

@@ -80,16 +80,12 @@ func (s *Store) ForwardStates(ctx context.Context, sources []string, since time.
 			)
 		)
 		GROUP BY source, endpoint ORDER BY endpoint, source`, where.args, func(rows driver.Rows, f *event.ForwardState) error {
-		var last, since time.Time
 		var refused string
-		if err := rows.Scan(&f.Source, &f.Endpoint, &f.Requests, &last, &f.Failures, &since, &f.Error,
-			&refused); err != nil {
-			return err
-		}
-		f.LastAt = &last
+		err := rows.Scan(&f.Source, &f.Endpoint, &f.Requests, &f.LastAt, &f.Failures, &f.FailingSince, &f.Error, &refused)
+		f.FailingSince = zeroIfEpoch(f.FailingSince)
 		if f.Failures > 0 {
-			f.FailingSince, f.NextProbe = &since, event.OpenUntil(refused)
+			f.NextProbe = event.OpenUntil(refused)
 		}
-		return nil
+		return err
 	})
 }

@@ -531,7 +531,7 @@ func (s *server) analyticsRoutes() {
 			var body bytes.Buffer
 			if in.Format == "csv" {
 				err = p.CSV(&body)
-				return &panelOutput{csvType + "; charset=utf-8", `attachment; filename="` + in.Panel + `.csv"`,
+				return &panelOutput{RowTypes["csv"], `attachment; filename="` + in.Panel + `.csv"`,
 					body.Bytes()}, err
 			}
 			err = json.NewEncoder(&body).Encode(p)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/csv"
-	"io"
 	"maps"
 	"strings"
 	"sync"
@@ -65,21 +63,6 @@ func (d *Direct) AuditPage(ctx context.Context, f AuditFilter, limit int, cursor
 			Detail: maskedDetail(e.Detail), RemoteIP: e.RemoteIP})
 	}
 	return page, err
-}
-
-// AuditCSV writes entries as CSV with a header line.
-func AuditCSV(w io.Writer, entries []AuditEntry) error {
-	out := csv.NewWriter(w)
-	_ = out.Write([]string{"at", "who", "action", "target", "detail", "remote_ip"}) // Flush returns the error
-	for _, e := range entries {
-		cells := []string{timeText(e.At), e.Who, e.Action, e.Target, e.Detail, e.RemoteIP}
-		for i := range cells {
-			cells[i] = harmlessCell(strings.ToValidUTF8(cells[i], "\uFFFD"))
-		}
-		_ = out.Write(cells)
-	}
-	out.Flush()
-	return out.Error()
 }
 
 func (s *server) auditRoute() {

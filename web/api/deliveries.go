@@ -22,7 +22,7 @@ import (
 type DeliveryPage struct {
 	Deliveries []Delivery `json:"deliveries" doc:"Those of the newest events first, without their attempts."`
 	Next       string     `json:"next,omitempty" doc:"The cursor of the next page; absent on the last page."`
-	Reached    *time.Time `json:"reached,omitempty" doc:"How far back the search came when its time was over: next continues there. Absent if the page is full or the search complete."`
+	Reached    time.Time  `json:"reached,omitzero" doc:"How far back the search came when its time was over: next continues there. Absent if the page is full or the search complete."`
 }
 
 // deliveryPatience is how long a search for a page of deliveries may take before it returns what it has found.
@@ -57,7 +57,7 @@ func (d *Direct) Deliveries(ctx context.Context, sel event.DeliverySelection, li
 		last := found[limit-1]
 		page.Next = encodeDeliveryCursor(last.EventReceivedAt, last.ID())
 	case rest != nil:
-		page.Next, page.Reached = encodeDeliveryCursor(rest.At, rest.ID), &rest.At
+		page.Next, page.Reached = encodeDeliveryCursor(rest.At, rest.ID), rest.At
 	}
 	return page, nil
 }
@@ -187,8 +187,6 @@ type deliveriesOutput struct {
 	Body        []byte
 }
 
-const ndjsonType = "application/x-ndjson"
-
 // deliveryPage answers with a page of deliveries in a format. path is that of the list.
 func (s *server) deliveryPage(ctx context.Context, path string, sel event.DeliverySelection, page PageQuery,
 	format string) (*deliveriesOutput, error) {
@@ -196,28 +194,12 @@ func (s *server) deliveryPage(ctx context.Context, path string, sel event.Delive
 	if err != nil {
 		return nil, err
 	}
-	out, body := &deliveriesOutput{}, &bytes.Buffer{}
-	switch format {
-	case "csv":
-		out.ContentType = csvType + "; charset=utf-8"
-		w := NewCSV(body, DeliveryColumns())
-		for i := range found.Deliveries {
-			if err := w.Write(&found.Deliveries[i]); err != nil {
-				return nil, err
-			}
-		}
-		err = w.Flush()
-	case "ndjson":
-		out.ContentType = ndjsonType
-		lines := json.NewEncoder(body)
-		for i := range found.Deliveries {
-			if err := lines.Encode(&found.Deliveries[i]); err != nil {
-				return nil, err
-			}
-		}
-	default:
-		out.ContentType = "application/json"
+	out, body := &deliveriesOutput{ContentType: "application/json"}, &bytes.Buffer{}
+	if format == "json" {
 		err = json.NewEncoder(body).Encode(found)
+	} else {
+		out.ContentType = RowTypes[format]
+		err = WriteRows(NewRows(body, format, DeliveryColumns()), found.Deliveries)
 	}
 	if found.Next != "" && format != "json" {
 		query := sel.Values()
@@ -236,7 +218,7 @@ func (s *server) deliveryPage(ctx context.Context, path string, sel event.Delive
 // deliveryFormats describes the answers of deliveryPage.
 func (s *server) deliveryFormats() map[string]*huma.Response {
 	content, text := s.json(DeliveryPage{}), &huma.Schema{Type: huma.TypeString}
-	content[csvType], content[ndjsonType] = &huma.MediaType{Schema: text}, &huma.MediaType{Schema: text}
+	content[csvType], content[RowTypes["ndjson"]] = &huma.MediaType{Schema: text}, &huma.MediaType{Schema: text}
 	return map[string]*huma.Response{"200": {Description: "The page", Content: content,
 		Headers: map[string]*huma.Param{"Link": {Schema: text,
 			Description: "The address of the next page (rel=next), with csv and ndjson; absent on the last page."}}}}

@@ -55,7 +55,7 @@ func TestForwardStates(t *testing.T) {
 	}
 	price, slots := list[0].Forwards[0], list[0].Forwards[1]
 	if price.Source != "price" || price.Requests != 7 || price.Failures != 2 || !price.FailingSince.Equal(began[3]) ||
-		price.Error != "connection refused" || price.NextProbe == nil || !price.NextProbe.Equal(until) ||
+		price.Error != "connection refused" || !price.NextProbe.Equal(until) ||
 		!price.LastAt.Equal(began[6]) {
 		t.Errorf("price: %+v", price)
 	}
@@ -65,11 +65,11 @@ func TestForwardStates(t *testing.T) {
 			t.Errorf("price: %q, want %q", price.Text(), text)
 		}
 	}
-	if slots.Source != "slots" || slots.Requests != 7 || slots.Failures != 0 || slots.FailingSince != nil ||
-		slots.Error != "" || slots.NextProbe != nil || slots.Text() != "" {
+	if slots.Source != "slots" || slots.Requests != 7 || slots.Failures != 0 || !slots.FailingSince.IsZero() ||
+		slots.Error != "" || !slots.NextProbe.IsZero() || slots.Text() != "" {
 		t.Errorf("slots: %+v", slots)
 	}
-	if idle := list[1].Forwards[0]; idle.Source != "idle" || idle.Requests != 0 || idle.LastAt != nil {
+	if idle := list[1].Forwards[0]; idle.Source != "idle" || idle.Requests != 0 || !idle.LastAt.IsZero() {
 		t.Errorf("idle: %+v", idle)
 	}
 	if !slices.ContainsFunc(list, func(e api.Endpoint) bool { return e.Name == "elsewhere" && !e.Subscribed }) {

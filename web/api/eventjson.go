@@ -25,7 +25,7 @@ type Event struct {
 	Verdict     event.Verdict     `json:"verdict" doc:"Whether the request was accepted, or why it was rejected. Only accepted events are delivered, unless a replay includes rejected ones."`
 	RemoteIP    string            `json:"remote_ip" doc:"The sender's address."`
 	TraceID     string            `json:"trace_id" doc:"The trace of the request, 32 hex digits."`
-	DuplicateOf *uuid.UUID        `json:"duplicate_of,omitempty" doc:"The original event, of which BotHelp sent this duplicate."`
+	DuplicateOf uuid.UUID         `json:"duplicate_of,omitzero" doc:"The original event, of which BotHelp sent this duplicate."`
 	Decoded     map[string]string `json:"decoded" doc:"The known fields of the body, as text: bothelp_user_id, name, utm_source, …"`
 	Fields      map[string]string `json:"fields" doc:"The custom fields of the body; a value that is not text is JSON."`
 	DecodeError string            `json:"decode_error,omitempty" doc:"What could not be parsed, and why; or that the URL was mistyped before its token."`
@@ -72,9 +72,9 @@ type Delivery struct {
 	Subscriber      string              `json:"subscriber" doc:"Whom the event is about: BotHelp's id, else the messenger's, else the event's id."`
 	State           event.DeliveryState `json:"state" doc:"Its state."`
 	AttemptCount    uint32              `json:"attempt_count" doc:"How many attempts have begun."`
-	FirstAttemptAt  *time.Time          `json:"first_attempt_at,omitempty" doc:"When the first attempt began; absent before it, and for deliveries of older versions."`
-	LastAttemptAt   *time.Time          `json:"last_attempt_at,omitempty" doc:"When the last attempt began."`
-	NextAt          *time.Time          `json:"next_at,omitempty" doc:"The time of the next attempt."`
+	FirstAttemptAt  time.Time           `json:"first_attempt_at,omitzero" doc:"When the first attempt began; absent before it, and for deliveries of older versions."`
+	LastAttemptAt   time.Time           `json:"last_attempt_at,omitzero" doc:"When the last attempt began."`
+	NextAt          time.Time           `json:"next_at,omitzero" doc:"The time of the next attempt."`
 	Outcome         event.Outcome       `json:"outcome,omitempty" doc:"The outcome of the last attempt."`
 	StatusCode      uint16              `json:"status_code,omitempty" doc:"The status of the last answer."`
 	Answer          string              `json:"answer,omitempty" doc:"The first line of the last answer's body, at most 200 bytes."`
@@ -117,10 +117,8 @@ func (a *Attempt) Response() []byte { return textOrBase64(a.ResponseBody, a.Resp
 func briefEvent(e *event.Event) Event {
 	j := Event{ID: e.ID, ReceivedAt: e.ReceivedAt, StoredAt: e.StoredAt, Source: e.Source, Step: e.Step, Kind: e.Kind,
 		Verdict: e.Verdict, RemoteIP: e.RemoteIP.String(), TraceID: hex.EncodeToString(e.TraceID[:]),
-		Decoded: map[string]string{}, Fields: e.Fields, DecodeError: e.DecodeError}
-	if e.DuplicateOf != uuid.Nil {
-		j.DuplicateOf = &e.DuplicateOf
-	}
+		Decoded: map[string]string{}, Fields: e.Fields, DecodeError: e.DecodeError,
+		DuplicateOf: e.DuplicateOf}
 	if e.Acceptance.By != "" {
 		j.Acceptance = new(Acceptance(e.Acceptance))
 	}
@@ -161,10 +159,10 @@ func WholeEvent(e *event.Event, deliveries []Delivery) Event {
 func deliveryJSON(d event.Delivery) Delivery {
 	j := Delivery{ID: d.ID().String(), EventID: d.EventID, EventReceivedAt: d.EventReceivedAt, ReplayID: d.ReplayID,
 		Endpoint: replay.TargetName(d.Endpoint), Subscriber: d.Subscriber, State: d.State, AttemptCount: d.Attempts,
-		FirstAttemptAt: unlessZero(d.FirstAttemptAt), LastAttemptAt: unlessZero(d.LastAttemptAt), Outcome: d.Outcome,
+		FirstAttemptAt: d.FirstAttemptAt, LastAttemptAt: d.LastAttemptAt, Outcome: d.Outcome,
 		StatusCode: d.StatusCode, Answer: d.Answer, Error: d.Error, UpdatedAt: d.UpdatedAt}
 	if d.State == event.Retrying {
-		j.NextAt = &d.NextAt
+		j.NextAt = d.NextAt
 	}
 	return j
 }

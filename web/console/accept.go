@@ -78,7 +78,7 @@ func (v *visit) acceptTargets() ([]choice, error) {
 func accept(v *visit) error {
 	var ids []uuid.UUID
 	for _, text := range v.PostForm["id"] {
-		id, err := v.uuidOf(api.NamesRejected, text)
+		id, err := v.uuidOf(event.NamesEvent, text)
 		if err != nil {
 			return err
 		}

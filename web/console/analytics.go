@@ -2,7 +2,6 @@ package console
 
 import (
 	"cmp"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -287,11 +286,7 @@ func downloadPanel(v *visit) error {
 	if err != nil {
 		return err
 	}
-	h := v.w.Header()
-	h.Set("Content-Type", "text/csv; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="hooktape-`+panel+"-"+v.now.UTC().Format("20060102-150405")+
-		`.csv"`)
-	_, _ = io.WriteString(v.w, api.ByteOrderMark) // CSV returns the error
+	v.attach(panel, "csv")
 	return p.CSV(v.w)
 }
 

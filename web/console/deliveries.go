@@ -18,8 +18,6 @@ func (c *console) deliveriesRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /deliveries", c.page(showDeliveries))
 	mux.Handle("GET /deliveries/{id}", c.page(showDelivery))
 	mux.Handle("POST /deliveries/retry", c.page(retryDeliveries))
-	mux.Handle("GET /deliveries.csv", c.page(downloadDeliveriesCSV))
-	mux.Handle("GET /deliveries.ndjson", c.page(downloadDeliveriesNDJSON))
 }
 
 // deliveryList is a list of deliveries and the groups of those that failed. It is a page of its own, and a part of the
@@ -189,7 +187,7 @@ func (v *visit) deliveryList(fixed url.Values, own ...string) (list deliveryList
 	if list.Rows, err = v.deliveryRows(page.Deliveries); err != nil {
 		return list, err
 	}
-	list.Reached = v.atOr(page.Reached)
+	list.Reached = v.at(page.Reached)
 	if page.Next != "" {
 		list.Next = link(list.Path, list.with("cursor", page.Next))
 	}
@@ -319,7 +317,7 @@ func (v *visit) deliveryForm(f deliveryFilters) (inputs []input, keep url.Values
 func showDelivery(v *visit) error {
 	whole, err := v.wholeID(event.NamesDelivery, v.PathValue("id"))
 	if err != nil {
-		return err
+		return v.noPage(err)
 	}
 	id, err := event.ParseDeliveryID(whole)
 	if err != nil {

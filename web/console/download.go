@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"time"
@@ -13,32 +12,8 @@ import (
 // maxDownload is the most events of a download. Tests lower it.
 var maxDownload uint64 = 1_000_000
 
-// rowWriter writes events or deliveries in one format.
-type rowWriter[T any] interface {
-	Write(row *T) error
-	Flush() error
-}
-
-func downloadCSV(v *visit) error {
-	return v.download("csv", "text/csv; charset=utf-8", func(w io.Writer) rowWriter[api.Event] {
-		_, _ = io.WriteString(w, api.ByteOrderMark) // Flush returns the error
-		return api.NewCSV(w, api.ListColumns())
-	})
-}
-
-func downloadNDJSON(v *visit) error {
-	return v.download("ndjson", "application/x-ndjson", func(w io.Writer) rowWriter[api.Event] {
-		return ndjson[api.Event]{json.NewEncoder(w)}
-	})
-}
-
-type ndjson[T any] struct{ encoder *json.Encoder }
-
-func (w ndjson[T]) Write(row *T) error { return w.encoder.Encode(row) }
-func (w ndjson[T]) Flush() error       { return nil }
-
-// download sends all selected events without their requests, and records that.
-func (v *visit) download(extension, contentType string, open func(io.Writer) rowWriter[api.Event]) error {
+// downloadEvents sends all selected events without their requests, and records that.
+func (v *visit) downloadEvents(format string) error {
 	f, err := v.filters("chosen")
 	if err != nil {
 		return err
@@ -61,8 +36,8 @@ func (v *visit) download(extension, contentType string, open func(io.Writer) row
 	if err := v.direct.RecordDownload(v.Context(), f.Selection); err != nil {
 		return err
 	}
-	v.attach("events", extension, contentType)
-	sendPages(v, open(v.w), page.Events, page.Next,
+	v.attach("events", format)
+	sendPages(v, api.NewRows(v.w, format, api.ListColumns()), page.Events, page.Next,
 		func(ctx context.Context, cursor string) ([]api.Event, string, error) {
 			page, err := v.direct.Events(ctx, f.Selection, 1000, cursor)
 			return page.Events, page.Next, err
@@ -70,21 +45,8 @@ func (v *visit) download(extension, contentType string, open func(io.Writer) row
 	return nil
 }
 
-func downloadDeliveriesCSV(v *visit) error {
-	return v.downloadDeliveries("csv", "text/csv; charset=utf-8", func(w io.Writer) rowWriter[api.Delivery] {
-		_, _ = io.WriteString(w, api.ByteOrderMark) // Flush returns the error
-		return api.NewCSV(w, api.DeliveryColumns())
-	})
-}
-
-func downloadDeliveriesNDJSON(v *visit) error {
-	return v.downloadDeliveries("ndjson", "application/x-ndjson", func(w io.Writer) rowWriter[api.Delivery] {
-		return ndjson[api.Delivery]{json.NewEncoder(w)}
-	})
-}
-
 // downloadDeliveries sends all selected deliveries without their attempts, and records that.
-func (v *visit) downloadDeliveries(extension, contentType string, open func(io.Writer) rowWriter[api.Delivery]) error {
+func (v *visit) downloadDeliveries(format string) error {
 	f, err := v.deliveryFilters(nil)
 	if err != nil {
 		return err
@@ -96,8 +58,8 @@ func (v *visit) downloadDeliveries(extension, contentType string, open func(io.W
 	if err := v.direct.RecordDeliveriesDownload(v.Context(), f.DeliverySelection); err != nil {
 		return err
 	}
-	v.attach("deliveries", extension, contentType)
-	sendPages(v, open(v.w), page.Deliveries, page.Next,
+	v.attach("deliveries", format)
+	sendPages(v, api.NewRows(v.w, format, api.DeliveryColumns()), page.Deliveries, page.Next,
 		func(ctx context.Context, cursor string) ([]api.Delivery, string, error) {
 			page, err := v.direct.Deliveries(ctx, f.DeliverySelection, 1000, cursor)
 			return page.Deliveries, page.Next, err
@@ -105,26 +67,24 @@ func (v *visit) downloadDeliveries(extension, contentType string, open func(io.W
 	return nil
 }
 
-// attach sets the headers of a file to download.
-func (v *visit) attach(name, extension, contentType string) {
+// attach begins the answer with a file to download, in a format of api.RowTypes.
+func (v *visit) attach(name, format string) {
 	h := v.w.Header()
-	h.Set("Content-Type", contentType)
+	h.Set("Content-Type", api.RowTypes[format])
 	h.Set("Content-Disposition", `attachment; filename="hooktape-`+name+`-`+v.now.UTC().Format("20060102-150405")+"."+
-		extension+`"`)
+		format+`"`)
+	if format == "csv" {
+		_, _ = io.WriteString(v.w, api.ByteOrderMark) // the writer of the rows returns the error
+	}
 }
 
 // sendPages sends a page and all that follow. Each page extends the time limits: a download may take longer than a
 // page.
-func sendPages[T any](v *visit, w rowWriter[T], rows []T, next string,
+func sendPages[T any](v *visit, w api.Rows[T], rows []T, next string,
 	page func(context.Context, string) ([]T, string, error)) {
 	err := func() error {
 		for {
-			for i := range rows {
-				if err := w.Write(&rows[i]); err != nil {
-					return err
-				}
-			}
-			if err := w.Flush(); err != nil {
+			if err := api.WriteRows(w, rows); err != nil {
 				return err
 			}
 			_ = http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(requestTimeout))

@@ -166,13 +166,13 @@ func (v *visit) endpointCard(e api.Endpoint, stats []api.EndpointStats) (endpoin
 	card.Waits = v.waits(e.Waiting, e.Name, uuid.Nil, "")
 	card.Open, card.OpenReplays = event.Open(e.Backlog), event.Open(e.Replays)
 	card.Failed = e.Backlog[event.Failed]
-	card.Oldest = v.atOr(e.OldestOpen)
+	card.Oldest = v.at(e.OldestOpen)
 	if e.State != "paused" {
-		card.Probe = v.atOr(e.NextProbe)
+		card.Probe = v.at(e.NextProbe)
 	}
 	for _, f := range e.Forwards {
 		if f.Failures > 0 {
-			card.Failing = append(card.Failing, failingForward{f, v.atOr(f.FailingSince), v.atOr(f.NextProbe)})
+			card.Failing = append(card.Failing, failingForward{f, v.at(f.FailingSince), v.at(f.NextProbe)})
 		}
 	}
 	var err error

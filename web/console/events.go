@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"hooktape/internal/event"
 	"hooktape/web/api"
 )
@@ -18,8 +20,10 @@ func (c *console) eventsRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /events/chart", c.page(showChart))
 	mux.Handle("GET /events/suggestions", c.page(showSuggestions))
 	mux.Handle("GET /events/selected", c.page(useSelected))
-	mux.Handle("GET /events.csv", c.page(downloadCSV))
-	mux.Handle("GET /events.ndjson", c.page(downloadNDJSON))
+	for format := range api.RowTypes {
+		mux.Handle("GET /events."+format, c.page(func(v *visit) error { return v.downloadEvents(format) }))
+		mux.Handle("GET /deliveries."+format, c.page(func(v *visit) error { return v.downloadDeliveries(format) }))
+	}
 	mux.Handle("POST /columns", c.page(saveColumns))
 }
 
@@ -85,6 +89,9 @@ type row struct {
 
 // Key sorts rows like the list.
 func (r row) Key() string { return r.ReceivedAt.UTC().Format("20060102150405.000000") + r.ID.String() }
+
+// Duplicate reports whether BotHelp had sent it before.
+func (r row) Duplicate() bool { return r.DuplicateOf != uuid.Nil }
 
 // Place returns the source and the step.
 func (r row) Place() string {
