@@ -53,9 +53,23 @@ const (
 	maxWindow    = 365
 )
 
-// analysisFilters are the filters of events that select leads too.
-var analysisFilters = []string{"since", "from", "until", "source", "channel", "utm_source", "utm_medium",
-	"utm_campaign", "utm_content", "utm_term"}
+// analysisFilters has the filters of events that analytics has too, and what they mean here.
+var analysisFilters = map[string]string{
+	"since": "Counts the requests of the last 24h, 7d or 30d, for example (default: 30d); replaces from.",
+	"from":  "Counts the requests received at or after this time, in whole seconds.",
+	"until": "Counts the requests received at or before this time, in whole seconds. It is at the latest, and by " +
+		"default, the end of this minute.",
+	"source":       "Counts the leads of this source (default: the busiest).",
+	"channel":      "Counts only leads whose first request came through one of these channels; empty: an unknown one.",
+	"utm_source":   onlyLeadsWith,
+	"utm_medium":   onlyLeadsWith,
+	"utm_campaign": onlyLeadsWith,
+	"utm_content":  onlyLeadsWith,
+	"utm_term":     onlyLeadsWith,
+}
+
+const onlyLeadsWith = "Counts only leads with exactly one of these values, in this spelling, in the visit of the " +
+	"attribution; empty: without the tag."
 
 // analysisParams are the other parameters.
 var analysisParams = []*huma.Param{
@@ -108,7 +122,7 @@ func ParseAnalysis(values url.Values, now time.Time) (Analysis, []event.Selectio
 				a.Zone = time.UTC
 			}
 		default:
-			if !slices.Contains(analysisFilters, name) {
+			if analysisFilters[name] == "" {
 				fault(name, "unknown query parameter")
 				continue
 			}
@@ -162,10 +176,10 @@ func (a Analysis) view() dashboards.View {
 		"window_days": {strconv.Itoa(a.WindowDays)},
 		"attribution": {a.Attribution},
 	}
-	for _, name := range analysisFilters[4:] {
-		filter, _ := event.FilterNamed(name)
-		if chosen := filter.Values(a.Selection); len(chosen) > 0 {
-			values[name] = keys(chosen)
+	for _, filter := range event.Filters {
+		chosen := filter.Values(a.Selection)
+		if len(chosen) > 0 && (filter.AnySpelling || filter.Name == "channel") {
+			values[filter.Name] = keys(chosen)
 		}
 	}
 	return dashboards.View{From: *a.From, To: *a.Until, Zone: a.Zone.String(), Values: values}
@@ -449,9 +463,14 @@ func (q *analysisQuery) Resolve(ctx huma.Context) (errs []error) {
 // analyticsParams describes the parameters of an analysis.
 func analyticsParams(more ...*huma.Param) (list []*huma.Param) {
 	for _, p := range selectionParams(event.Filters) {
-		if slices.Contains(analysisFilters, p.Name) {
-			list = append(list, p)
+		help, ours := analysisFilters[p.Name]
+		if !ours {
+			continue
 		}
+		if p.Description = help; p.Name == "source" {
+			p.Schema, p.Explode = &huma.Schema{Type: huma.TypeString}, nil
+		}
+		list = append(list, p)
 	}
 	for _, p := range slices.Concat(analysisParams, more) {
 		p := *p // huma changes it

@@ -114,6 +114,49 @@ func TestAnalytics(t *testing.T) {
 	}
 }
 
+// TestAnalyticsParameters verifies that the document describes what the filters mean for leads: both ends of a range
+// count, and a tag has one spelling.
+func TestAnalyticsParameters(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	first, last := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), time.Date(2026, 3, 1, 13, 0, 0, 0, time.UTC)
+	vk := func(e *event.Event) { e.UTMSource, e.Channel = "vk", "telegram" }
+	f.insert(visit("course", "start", "1", first, vk), visit("course", "start", "2", last, vk),
+		visit("course", "start", "3", last.Add(time.Second), vk), visit("more", "start", "4", last, nil))
+	var document struct {
+		Paths map[string]map[string]struct {
+			Parameters []struct{ Name, Description string }
+		}
+	}
+	f.get("", "/openapi.json", &document)
+	described := map[string]string{}
+	for _, p := range document.Paths["/api/v1/analytics/{panel}"]["get"].Parameters {
+		described[p.Name] = p.Description
+	}
+	for _, c := range []struct {
+		query, name, says string
+		leads             float64
+	}{
+		{"", "from", "at or after", 2},
+		{"", "until", "at or before", 2},
+		{"&utm_source=vk", "utm_source", "in this spelling", 2},
+		{"&utm_source=VK", "utm_source", "in this spelling", 0},
+		{"&channel=telegram", "channel", "first request", 2},
+		{"&channel=", "channel", "empty", 0},
+		{"&source=more", "source", "of this source", 1},
+	} {
+		if !strings.Contains(described[c.name], c.says) {
+			t.Errorf("%s is described as %q, without %q", c.name, described[c.name], c.says)
+		}
+		var summary api.Panel
+		f.get(readSecret, "/api/v1/analytics/summary?from="+escape(first.Format(time.RFC3339))+"&until="+
+			escape(last.Format(time.RFC3339))+c.query, &summary)
+		if n := summary.Rows[1]["leads"]; n != c.leads {
+			t.Errorf("%s: %v leads, want %v", c.query, n, c.leads)
+		}
+	}
+}
+
 // TestAnalyticsFaults: what an analysis cannot be is answered with what is wrong.
 func TestAnalyticsFaults(t *testing.T) {
 	t.Parallel()

@@ -78,7 +78,7 @@ func (v *visit) chart(f filters) (*chart, error) {
 		height := max(chartHeight*float64(b.Events)/float64(most), 1.5)
 		c.Bars = append(c.Bars, bar{X: barStep * float64(b.At.Sub(*from)/interval), Y: chartHeight - height,
 			Height: height, RejectedHeight: height * float64(b.Refused) / float64(b.Events),
-			Title: fmt.Sprintf("%s, %s: %s, %d rejected", v.at(b.At).Format(time.DateTime), c.Width,
+			Title: fmt.Sprintf("%s, %s: %s, %d rejected", clock(b.At.In(v.zone), time.DateTime), c.Width,
 				count(b.Events, "event"), b.Refused)})
 	}
 	return c, nil
@@ -132,9 +132,9 @@ const (
 // leadsChart draws the panel over_time, whose rows lack the days without leads.
 func (a analysis) leadsChart(rows []map[string]any) *leadsChart {
 	c := &leadsChart{}
-	format, brief, starts := "Mon, 2 Jan 2006", "2 Jan", a.days()
+	format, brief, starts, label := "Mon, 2 Jan 2006", "2 Jan", a.days(), time.Time.Format
 	if a.asked.Until.Sub(*a.asked.From) <= 72*time.Hour { // as over_time.sql decides
-		format, brief, starts = "Mon, 2 Jan, 15:04", "2 Jan 15:04", a.hours()
+		format, brief, starts, label = "Mon, 2 Jan, 15:04", "2 Jan 15:04", a.hours(), clock
 	}
 	c.Bars = make([]leadsBar, len(starts))
 	for _, row := range rows {
@@ -152,9 +152,9 @@ func (a analysis) leadsChart(rows []map[string]any) *leadsChart {
 	c.Top = niceTop(c.Top)
 	var marks []string
 	for i, at := range starts {
-		marks = append(marks, at.Format(brief))
+		marks = append(marks, label(at, brief))
 		b := &c.Bars[i]
-		b.X, b.At = barStep*float64(i), at.Format(format)
+		b.X, b.At = barStep*float64(i), label(at, format)
 		b.Height = leadsHeight * float64(b.Leads) / float64(c.Top)
 		b.Y = leadsHeight - b.Height
 		b.ConvertedHeight = leadsHeight * float64(b.Converted) / float64(c.Top)

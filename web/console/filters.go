@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"hooktape/internal/event"
@@ -108,7 +107,11 @@ func (v *visit) chipValue(f event.Filter, value string) string {
 		return labelOf(f.Name, value).Text
 	}
 	if t, err := time.Parse(time.RFC3339Nano, value); err == nil && f.IsTime() {
-		return strings.TrimSuffix(v.at(t).Format(time.DateTime), ":00")
+		layout := time.DateTime
+		if t.Second() == 0 {
+			layout = minuteLayout
+		}
+		return clock(t.In(v.zone), layout)
 	}
 	if d, err := event.ParseSpan(value); err == nil && f.Name == "since" {
 		return span(d)

@@ -6,7 +6,11 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"hooktape/web/api"
 )
+
+const minuteLayout = "2006-01-02 15:04"
 
 // zoneCookie has the browser's time zone, set by console.js. Without it times are in UTC.
 const zoneCookie = "hooktape_zone"
@@ -32,16 +36,29 @@ func zoneName(zone *time.Location, now time.Time) string {
 	if zone == time.UTC {
 		return "UTC"
 	}
-	_, offset := now.In(zone).Zone()
+	return zone.String() + ", " + offsetName(now.In(zone))
+}
+
+// offsetName returns the offset of the time's zone at that time, such as "UTC+3".
+func offsetName(t time.Time) string {
+	_, offset := t.Zone()
 	sign := "+"
 	if offset < 0 {
 		sign, offset = "−", -offset
 	}
-	name := fmt.Sprintf("%s, UTC%s%d", zone, sign, offset/3600)
+	name := fmt.Sprintf("UTC%s%d", sign, offset/3600)
 	if minutes := offset % 3600 / 60; minutes != 0 {
 		name += fmt.Sprintf(":%02d", minutes)
 	}
 	return name
+}
+
+// clock formats a time. If clocks in its zone show it twice, because they are set back, its offset follows.
+func clock(t time.Time, layout string) string {
+	if first, last := api.LocalTimes(t, t.Location()); !first.Equal(last) {
+		return t.Format(layout) + " " + offsetName(t)
+	}
+	return t.Format(layout)
 }
 
 // moment is a time in the user's zone.
@@ -79,7 +96,7 @@ func (m moment) Ago() string {
 	case away < 24*time.Hour:
 		text = fmt.Sprintf("%d h %d min", away/time.Hour, away%time.Hour/time.Minute)
 	default:
-		return m.Format("2006-01-02 15:04")
+		return clock(m.Time, minuteLayout)
 	}
 	if d < 0 {
 		return "in " + text
@@ -92,7 +109,7 @@ func when(m moment) template.HTML { return timeElement(m, "ago", m.Ago(), m.Full
 
 // minute returns the HTML of a time to the minute, with the exact time on hover.
 func minute(m moment) template.HTML {
-	return timeElement(m, "minute", m.Format("2006-01-02 15:04"), m.Full())
+	return timeElement(m, "minute", clock(m.Time, minuteLayout), m.Full())
 }
 
 // exact returns the HTML of a time to the millisecond, with the relative one on hover.
