@@ -133,7 +133,7 @@ type EndpointState struct {
 	Endpoint string `json:"-"`
 	URL      string `json:"url" doc:"Its URL, with the values of the query masked."`
 	// State may also be removed (from the configuration).
-	State        string    `json:"state" enum:"active,paused,broken,unknown" doc:"paused: by a person; broken: failing, its circuit breaker is open; unknown: no process has delivered yet."`
+	State        string    `json:"state" enum:"active,paused,failing,unknown" doc:"paused: by a person; failing: its circuit breaker is open; unknown: no process has delivered yet."`
 	Reason       string    `json:"reason,omitempty" doc:"Why it is not active, and what failed last."`
 	Failures     uint32    `json:"failures" doc:"Failed attempts in a row."`
 	NextProbe    time.Time `json:"next_probe,omitzero" doc:"When the next attempt is allowed, while its circuit breaker is open or it has asked to wait (Retry-After)."`
