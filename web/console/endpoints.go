@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 	"hooktape/web/api"
 )
 
@@ -55,6 +56,18 @@ type endpointCard struct {
 type failingForward struct {
 	event.ForwardState
 	Since, Probe moment
+}
+
+// Due reports whether the next request tries the endpoint.
+func (f failingForward) Due() bool { return f.Probe.Before(f.Probe.now) }
+
+// Shown returns the state to show: an endpoint that answers no bot is failing, even if deliveries reach it or it has
+// none.
+func (c endpointCard) Shown() string {
+	if len(c.Failing) > 0 && c.State != outbound.StatePaused {
+		return outbound.StateFailing
+	}
+	return c.State
 }
 
 // maxDeliveriesOfEvent bounds the deliveries among which one is sought that resolves an error.
