@@ -21,23 +21,14 @@ type endpointsListCmd struct {
 
 // Run lists the endpoints.
 func (c endpointsListCmd) Run(e *env) error {
-	return e.withBackend(func(b backend) error {
-		list, err := b.Endpoints(e.ctx)
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return printJSON(e.stdout, list)
-		}
-		if len(list) == 0 {
-			fmt.Fprintln(e.stderr, "no endpoint is configured; hooktape.example.yaml shows how")
-			return nil
-		}
-		return printEndpoints(e, list)
-	})
+	return show(e, c.JSON, func(b backend) ([]api.Endpoint, error) { return b.Endpoints(e.ctx) }, e.printEndpoints)
 }
 
-func printEndpoints(e *env, list []api.Endpoint) error {
+func (e *env) printEndpoints(list []api.Endpoint) error {
+	if len(list) == 0 {
+		fmt.Fprintln(e.stderr, "no endpoint is configured; hooktape.example.yaml shows how")
+		return nil
+	}
 	t := newTable(e.stdout, "NAME", "STATE", "LIVE", "OPEN", "OLDEST", "FAILED", "IN REPLAYS", "FORWARDED FROM", "URL",
 		"WHAT IT WAITS FOR, OR ITS LAST FAILURE")
 	for _, p := range list {
