@@ -22,13 +22,6 @@ type Rejection struct {
 	Parsed   map[string]string `json:"parsed" doc:"What can be read from its body, under the names of decoded. It is for display only: nothing of it was verified, and no search or figure uses it."`
 }
 
-// Acceptance says who accepted a rejected request after all.
-type Acceptance struct {
-	By  string        `json:"by" doc:"The name of a token, or a user of the command line."`
-	At  time.Time     `json:"at" doc:"When."`
-	Was event.Verdict `json:"was" doc:"Why it had been rejected."`
-}
-
 // PersonIn returns the best name of the subscriber in the parsed fields of a body; "" if there is none.
 func PersonIn(parsed map[string]string) string {
 	full := strings.TrimSpace(parsed["first_name"] + " " + parsed["last_name"])

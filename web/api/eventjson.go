@@ -31,11 +31,11 @@ type Event struct {
 	DecodeError string            `json:"decode_error,omitempty" doc:"What could not be parsed, and why; or that the URL was mistyped before its token."`
 
 	// Of an external request, for whose answer a bot waited.
-	Fallback    event.Fallback `json:"fallback,omitempty" doc:"Why the bot that waited for the answer got the fallback; absent if it got the endpoint's answer, and for events without a waiting bot."`
-	BrokenOff   bool           `json:"broken_off,omitempty" doc:"Whether the bot that waited got an answer that broke off, or hooktape was stopped before it recorded what the bot got."`
-	MissingKeys []string       `json:"missing_keys,omitempty" doc:"The expected keys that the answer to the waiting bot did not have."`
-	Rejection   *Rejection     `json:"rejection,omitempty" doc:"Of a rejected request: why, and what can be read from it."`
-	Acceptance  *Acceptance    `json:"acceptance,omitempty" doc:"Who accepted this event after it was rejected."`
+	Fallback    event.Fallback    `json:"fallback,omitempty" doc:"Why the bot that waited for the answer got the fallback; absent if it got the endpoint's answer, and for events without a waiting bot."`
+	BrokenOff   bool              `json:"broken_off,omitempty" doc:"Whether the bot that waited got an answer that broke off, or hooktape was stopped before it recorded what the bot got."`
+	MissingKeys []string          `json:"missing_keys,omitempty" doc:"The expected keys that the answer to the waiting bot did not have."`
+	Rejection   *Rejection        `json:"rejection,omitempty" doc:"Of a rejected request: why, and what can be read from it."`
+	Acceptance  *event.Acceptance `json:"acceptance,omitempty" doc:"Who accepted this event after it was rejected."`
 
 	Request    *EventRequest `json:"request,omitempty" doc:"The original request; not in lists."`
 	Deliveries []Delivery    `json:"deliveries,omitzero" doc:"Its deliveries to each endpoint; not in lists."`
@@ -120,7 +120,7 @@ func briefEvent(e *event.Event) Event {
 		Decoded: map[string]string{}, Fields: e.Fields, DecodeError: e.DecodeError,
 		DuplicateOf: e.DuplicateOf}
 	if e.Acceptance.By != "" {
-		j.Acceptance = new(Acceptance(e.Acceptance))
+		j.Acceptance = &e.Acceptance
 	}
 	if j.Fields == nil {
 		j.Fields = map[string]string{}

@@ -16,12 +16,7 @@ import (
 )
 
 // SavedView is a selection of events with a name, for everybody.
-type SavedView struct {
-	Name  string    `json:"name" doc:"Its name."`
-	Query string    `json:"query" doc:"Its filters, as the query of GET /events." example:"step=paid&since=24h"`
-	By    string    `json:"by" doc:"Who saved it last."`
-	At    time.Time `json:"at" doc:"When."`
-}
+type SavedView = store.SavedView
 
 // SavedViewList is the saved views.
 type SavedViewList struct {
@@ -37,11 +32,7 @@ const (
 // SavedViews returns the saved views, by name.
 func (d *Direct) SavedViews(ctx context.Context) ([]SavedView, error) {
 	found, err := d.store.SavedViews(ctx)
-	list := make([]SavedView, len(found))
-	for i, v := range found {
-		list[i] = SavedView(v)
-	}
-	return list, err
+	return append([]SavedView{}, found...), err
 }
 
 // SaveView saves filters under a name, or replaces those under that name.

@@ -14,11 +14,6 @@ import (
 	"hooktape/web/api"
 )
 
-func (c *console) acceptRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /accept", c.page(showAccept))
-	mux.Handle("POST /accept", c.page(accept))
-}
-
 // acceptPage shows rejected requests, and asks for the consent to accept them.
 type acceptPage struct {
 	Rows      []row

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"net/http"
 	"net/url"
 	"slices"
 
@@ -12,13 +11,6 @@ import (
 )
 
 // The pages for the role admin. Their figures are the API's, which checks the role.
-
-func (c *console) adminRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /audit-log", c.page(showAuditLog))
-	mux.Handle("GET /audit-log.csv", c.page(downloadAuditLog))
-	mux.Handle("GET /retention", c.page(showRetention))
-	mux.Handle("GET /storage", c.page(showStorage))
-}
 
 // maxAudit is the number of entries of the audit log on a page, and of a download. Tests lower it.
 var maxAudit = 100

@@ -14,12 +14,6 @@ import (
 	"hooktape/web/api"
 )
 
-func (c *console) analyticsRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /analytics", c.page(showAnalytics))
-	mux.Handle("GET /analytics/people", c.page(showPeople))
-	mux.Handle("GET /analytics/{file}", c.page(downloadPanel))
-}
-
 // analyticsPage has the figures of one source. Its address has the parameters of the API.
 type analyticsPage struct {
 	analysis

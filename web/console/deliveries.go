@@ -2,7 +2,6 @@ package console
 
 import (
 	"crypto/rand"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -13,12 +12,6 @@ import (
 	"hooktape/internal/event"
 	"hooktape/web/api"
 )
-
-func (c *console) deliveriesRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /deliveries", c.page(showDeliveries))
-	mux.Handle("GET /deliveries/{id}", c.page(showDelivery))
-	mux.Handle("POST /deliveries/retry", c.page(retryDeliveries))
-}
 
 // deliveryList is a list of deliveries and the groups of those that failed. It is a page of its own, and a part of the
 // pages of a replay and of an endpoint.

@@ -13,21 +13,19 @@ import (
 	"hooktape/web/api"
 )
 
-func (c *console) endpointsRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /endpoints", c.page(showEndpoints))
-	mux.Handle("GET /endpoints/{name}", c.page(showEndpoint))
-	steer := func(action event.Action) http.Handler {
-		return c.page(func(v *visit) error {
-			if err := v.direct.SteerEndpoint(v.Context(), v.PathValue("name"), action,
-				v.PostFormValue("reason")); err != nil {
-				return err
-			}
-			return v.redirect(link("/endpoints", url.Values{"done": {string(action)}, "name": {v.PathValue("name")}}))
-		})
+// steerEndpoint pauses or resumes an endpoint, or sends it a test request.
+func steerEndpoint(v *visit) error {
+	name, action := v.PathValue("name"), event.Action(v.PathValue("action"))
+	switch action {
+	case "test":
+		return testEndpoint(v)
+	case event.ActionPause, event.ActionResume:
+		if err := v.direct.SteerEndpoint(v.Context(), name, action, v.PostFormValue("reason")); err != nil {
+			return err
+		}
+		return v.redirect(link("/endpoints", url.Values{"done": {string(action)}, "name": {name}}))
 	}
-	mux.Handle("POST /endpoints/{name}/pause", steer(event.ActionPause))
-	mux.Handle("POST /endpoints/{name}/resume", steer(event.ActionResume))
-	mux.Handle("POST /endpoints/{name}/test", c.page(testEndpoint))
+	return api.Problemf(http.StatusNotFound, "unknown action %q: want pause, resume or test", action)
 }
 
 type endpointsPage struct {

@@ -17,12 +17,6 @@ import (
 	"hooktape/web/api"
 )
 
-func (c *console) eventRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /events/{id}", c.page(showEvent))
-	mux.Handle("GET /events/{id}/raw", c.page(sendBody))
-	mux.Handle("POST /events/{id}/replay", c.page(replayEvent))
-}
-
 type eventPage struct {
 	row
 	Body       body

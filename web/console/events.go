@@ -2,7 +2,6 @@ package console
 
 import (
 	"cmp"
-	"net/http"
 	"net/url"
 	"slices"
 	"time"
@@ -12,20 +11,6 @@ import (
 	"hooktape/internal/event"
 	"hooktape/web/api"
 )
-
-func (c *console) eventsRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /{$}", c.page(showEvents))
-	mux.Handle("GET /events/newer", c.page(showNewer))
-	mux.Handle("GET /events/further", c.page(showFurther))
-	mux.Handle("GET /events/chart", c.page(showChart))
-	mux.Handle("GET /events/suggestions", c.page(showSuggestions))
-	mux.Handle("GET /events/selected", c.page(useSelected))
-	for format := range api.RowTypes {
-		mux.Handle("GET /events."+format, c.page(func(v *visit) error { return v.downloadEvents(format) }))
-		mux.Handle("GET /deliveries."+format, c.page(func(v *visit) error { return v.downloadDeliveries(format) }))
-	}
-	mux.Handle("POST /columns", c.page(saveColumns))
-}
 
 // pageSize is the number of events on a page of the list.
 const pageSize = 50

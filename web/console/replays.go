@@ -10,14 +10,6 @@ import (
 	"hooktape/web/api"
 )
 
-func (c *console) replaysRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /replays", c.page(showReplays))
-	mux.Handle("POST /replays", c.page(createReplay))
-	mux.Handle("GET /replays/{id}", c.page(showReplay))
-	mux.Handle("GET /replays/{id}/progress", c.page(showProgress))
-	mux.Handle("POST /replays/{id}/{action}", c.page(steerReplay))
-}
-
 // maxReplays is the number of replays on a page. Tests lower it.
 var maxReplays = 100
 
