@@ -73,7 +73,7 @@ func (a *analysis) choose() (err error) {
 
 // without returns a copy of the query without some parameters.
 func (a analysis) without(names ...string) url.Values {
-	return filters{Values: a.query}.without(names...)
+	return without(a.query, names...)
 }
 
 // with returns the address of the page with a parameter replaced; without it, if value is empty. It also drops the
@@ -168,11 +168,6 @@ func showPeople(v *visit) error {
 	return v.redirect(link("/", selection))
 }
 
-// analyticsPresets are the ranges to choose.
-var analyticsPresets = []struct{ label, since string }{
-	{"24 h", "24h"}, {"7 d", "7d"}, {"30 d", "30d"}, {"90 d", "90d"}, {"12 months", "365d"},
-}
-
 func showAnalytics(v *visit) error {
 	if dates, changed := v.typedDates(); changed {
 		return v.redirect(link("/analytics", dates))
@@ -188,10 +183,8 @@ func showAnalytics(v *visit) error {
 		return err
 	}
 	p := analyticsPage{analysis: a, Form: a.form()}
-	for _, r := range analyticsPresets {
-		chosen := a.query.Get("since") == r.since || r.since == "30d" && !a.query.Has("since") && !a.query.Has("from")
-		p.Presets = append(p.Presets, preset{r.label, a.with("since", r.since, "from", "until"), chosen})
-	}
+	p.Presets = presetsOf("/analytics", a.query, cmp.Or(chosenTime(a.query), "30d"), "24h", "7d", "30d", "90d",
+		"365d")
 	p.Chips = v.chipsOf(tagFilters, filters{Values: a.query}, "/analytics")
 	if len(a.Sources) > 1 {
 		for _, name := range a.Sources {

@@ -143,8 +143,9 @@ func (v *visit) eventsPage(f filters) (p eventsPage, err error) {
 	if err != nil {
 		return p, err
 	}
-	p = eventsPage{filters: f, Tabs: tabsOf(f), Chips: v.chips(f, "/"), Presets: presetsOf(f), Form: v.filterForm(f),
+	p = eventsPage{filters: f, Tabs: tabsOf(f), Chips: v.chips(f, "/"), Form: v.filterForm(f),
 		Columns: v.columns(f), AllColumns: columns}
+	p.Presets = presetsOf("/", f.Values, chosenTime(f.Values), "15m", "1h", "24h", "7d", "30d", "")
 	if p.Recent, err = v.recent(); err != nil {
 		return p, err
 	}
