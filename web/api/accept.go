@@ -39,11 +39,7 @@ func rejectionOf(e *event.Event) *Rejection {
 		return r // its body is the start of the request
 	}
 	decoded := bothelp.Decode(&e.Received)
-	for _, f := range known(&decoded) {
-		if f.value != "" {
-			r.Parsed[f.name] = f.value
-		}
-	}
+	r.Parsed = decodedTexts(&decoded)
 	return r
 }
 

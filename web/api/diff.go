@@ -52,7 +52,7 @@ func sideJSON(a *event.Attempt) *Attempt {
 	if a == nil {
 		return nil
 	}
-	j := attemptJSON(*a)
+	j := WholeAttempt(*a)
 	return &j
 }
 

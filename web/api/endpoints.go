@@ -75,7 +75,7 @@ func (d *Direct) TestEndpoint(ctx context.Context, name string) (Attempt, error)
 		return Attempt{}, err
 	}
 	a, err := d.service.TestEndpoint(ctx, d.actor, name)
-	return attemptJSON(a), err
+	return WholeAttempt(a), err
 }
 
 // EndpointList is a list of endpoints.

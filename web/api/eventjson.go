@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -117,18 +116,13 @@ func (a *Attempt) Response() []byte { return textOrBase64(a.ResponseBody, a.Resp
 func briefEvent(e *event.Event) Event {
 	j := Event{ID: e.ID, ReceivedAt: e.ReceivedAt, StoredAt: e.StoredAt, Source: e.Source, Step: e.Step, Kind: e.Kind,
 		Verdict: e.Verdict, RemoteIP: e.RemoteIP.String(), TraceID: hex.EncodeToString(e.TraceID[:]),
-		Decoded: map[string]string{}, Fields: e.Fields, DecodeError: e.DecodeError,
+		Decoded: decodedTexts(&e.Decoded), Fields: e.Fields, DecodeError: e.DecodeError,
 		DuplicateOf: e.DuplicateOf}
 	if e.Acceptance.By != "" {
 		j.Acceptance = &e.Acceptance
 	}
 	if j.Fields == nil {
 		j.Fields = map[string]string{}
-	}
-	for _, f := range known(&e.Decoded) {
-		if f.value != "" {
-			j.Decoded[f.name] = f.value
-		}
 	}
 	return j
 }
@@ -175,7 +169,7 @@ func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Del
 		j.Attempts = []Attempt{}
 		for _, a := range attempts {
 			if a.ReplayID == d.ReplayID && a.Endpoint == d.Endpoint && a.Kind != event.AttemptForward {
-				j.Attempts = append(j.Attempts, attemptJSON(a))
+				j.Attempts = append(j.Attempts, WholeAttempt(a))
 			}
 		}
 		list = append(list, j)
@@ -184,9 +178,7 @@ func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Del
 }
 
 // WholeAttempt returns an attempt with its headers and bodies.
-func WholeAttempt(a event.Attempt) Attempt { return attemptJSON(a) }
-
-func attemptJSON(a event.Attempt) Attempt {
+func WholeAttempt(a event.Attempt) Attempt {
 	j := Attempt{ID: a.ID, Number: a.Number, URL: MaskedURL(a.URL), StartedAt: a.StartedAt,
 		DurationMS: milliseconds(a.Duration), Outcome: a.Outcome, StatusCode: a.StatusCode, Error: a.Error,
 		RequestHeaders: a.RequestHeaders, ResponseHeaders: notNil(a.ResponseHeaders),
@@ -220,50 +212,20 @@ func textOrBase64(text, base string) []byte {
 	return b
 }
 
-type field struct{ name, value string }
-
-// known lists the known fields of a body by their columns, in the order of display.
-func known(d *event.Decoded) []field {
-	when := func(t *time.Time) string {
-		if t == nil {
-			return ""
-		}
-		return t.UTC().Format(time.RFC3339Nano)
-	}
-	conversations := ""
-	if d.ConversationsCount != nil {
-		conversations = strconv.FormatUint(*d.ConversationsCount, 10)
-	}
-	return []field{
-		{"event_at", when(d.EventAt)},
-		{"bothelp_user_id", d.BothelpUserID},
-		{"messenger_user_id", d.MessengerUserID},
-		{"messenger_username", d.MessengerUsername},
-		{"cuid", d.CUID},
-		{"ref", d.Ref},
-		{"name", d.Name},
-		{"first_name", d.FirstName},
-		{"last_name", d.LastName},
-		{"email", d.Email},
-		{"phone", d.Phone},
-		{"profile_link", d.ProfileLink},
-		{"channel", d.Channel},
-		{"conversations_count", conversations},
-		{"created_at", when(d.CreatedAt)},
-		{"first_contact_at", when(d.FirstContactAt)},
-		{"last_contact_at", when(d.LastContactAt)},
-		{"utm_source", d.UTMSource},
-		{"utm_medium", d.UTMMedium},
-		{"utm_campaign", d.UTMCampaign},
-		{"utm_content", d.UTMContent},
-		{"utm_term", d.UTMTerm},
-	}
-}
-
 // DecodedNames are the names in Event.Decoded, in the order of display.
-var DecodedNames = func() (names []string) {
-	for _, f := range known(&event.Decoded{}) {
-		names = append(names, f.name)
+var DecodedNames = []string{"event_at", "bothelp_user_id", "messenger_user_id", "messenger_username", "cuid", "ref",
+	"name", "first_name", "last_name", "email", "phone", "profile_link", "channel", "conversations_count", "created_at",
+	"first_contact_at", "last_contact_at", "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"}
+
+var decodedColumns = columnsOf(whole[event.Decoded], DecodedNames...)
+
+// decodedTexts returns the known fields of a body as text, by name, without empty ones.
+func decodedTexts(d *event.Decoded) map[string]string {
+	texts := map[string]string{}
+	for _, c := range decodedColumns {
+		if text, _ := c.value(d).(string); text != "" {
+			texts[c.name] = text
+		}
 	}
-	return names
-}()
+	return texts
+}
