@@ -29,20 +29,12 @@ func (v *visit) downloadEvents(format string) error {
 		return api.Invalidf("these are more than %s events, the limit of a download; `hooktape events export` writes "+
 			"any number to a file", number(maxDownload))
 	}
-	page, err := v.direct.Events(v.Context(), f.Selection, 1000, "")
-	if err != nil {
-		return err
-	}
-	if err := v.direct.RecordDownload(v.Context(), f.Selection); err != nil {
-		return err
-	}
-	v.attach("events", format)
-	sendPages(v, api.NewRows(v.w, format, api.ListColumns()), page.Events, page.Next,
+	return sendAll(v, "events", format, api.ListColumns(),
+		func() error { return v.direct.RecordDownload(v.Context(), f.Selection) },
 		func(ctx context.Context, cursor string) ([]api.Event, string, error) {
-			page, err := v.direct.Events(ctx, f.Selection, 1000, cursor)
+			page, err := v.direct.Events(ctx, f.Selection, downloadPage, cursor)
 			return page.Events, page.Next, err
 		})
-	return nil
 }
 
 // downloadDeliveries sends all selected deliveries without their attempts, and records that.
@@ -51,20 +43,12 @@ func (v *visit) downloadDeliveries(format string) error {
 	if err != nil {
 		return err
 	}
-	page, err := v.direct.Deliveries(v.Context(), f.DeliverySelection, 1000, "")
-	if err != nil {
-		return err
-	}
-	if err := v.direct.RecordDeliveriesDownload(v.Context(), f.DeliverySelection); err != nil {
-		return err
-	}
-	v.attach("deliveries", format)
-	sendPages(v, api.NewRows(v.w, format, api.DeliveryColumns()), page.Deliveries, page.Next,
+	return sendAll(v, "deliveries", format, api.DeliveryColumns(),
+		func() error { return v.direct.RecordDeliveriesDownload(v.Context(), f.DeliverySelection) },
 		func(ctx context.Context, cursor string) ([]api.Delivery, string, error) {
-			page, err := v.direct.Deliveries(ctx, f.DeliverySelection, 1000, cursor)
+			page, err := v.direct.Deliveries(ctx, f.DeliverySelection, downloadPage, cursor)
 			return page.Deliveries, page.Next, err
 		})
-	return nil
 }
 
 // attach begins the answer with a file to download, in a format of api.RowTypes.
@@ -78,30 +62,33 @@ func (v *visit) attach(name, format string) {
 	}
 }
 
-// sendPages sends a page and all that follow. Each page extends the time limits: a download may take longer than a
-// page.
-func sendPages[T any](v *visit, w api.Rows[T], rows []T, next string,
-	page func(context.Context, string) ([]T, string, error)) {
-	err := func() error {
-		for {
-			if err := api.WriteRows(w, rows); err != nil {
-				return err
-			}
-			_ = http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(requestTimeout))
-			if next == "" {
-				return nil
-			}
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(v.Context()), requestTimeout)
-			var err error
-			rows, next, err = page(ctx, next)
-			cancel()
-			if err != nil {
-				return err
-			}
+// downloadPage is the number of rows that a download reads at once.
+const downloadPage = 1000
+
+// sendAll sends the rows of all pages as a file, after record has recorded that. Each page extends the time limits: a
+// download may take longer than a page of the console.
+func sendAll[T any](v *visit, name, format string, columns api.Columns[T], record func() error,
+	page func(ctx context.Context, cursor string) (rows []T, next string, err error)) error {
+	rows, next, err := page(v.Context(), "")
+	if err == nil {
+		err = record()
+	}
+	if err != nil {
+		return err
+	}
+	v.attach(name, format)
+	w := api.NewRows(v.w, format, columns)
+	for err = api.WriteRows(w, rows); err == nil && next != ""; {
+		_ = http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(requestTimeout))
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(v.Context()), requestTimeout)
+		if rows, next, err = page(ctx, next); err == nil {
+			err = api.WriteRows(w, rows)
 		}
-	}()
+		cancel()
+	}
 	if err != nil {
 		v.Logger.Warn("a download broke off", "error", err)
 		panic(http.ErrAbortHandler) // otherwise the browser would take the part for the whole
 	}
+	return nil
 }
