@@ -16,7 +16,7 @@ type EndpointStatus struct {
 	Name       string `json:"name"`
 	URL        string `json:"url"`
 	Subscribed bool   `json:"subscribed"` // to live events; otherwise it gets replays only
-	State      string `json:"state"`      // active, paused, broken; unknown while no process has delivered
+	State      string `json:"state"`      // active, paused, failing; unknown while no process has delivered
 	// Delivery is the state that the delivering process last saved; nil if none.
 	Delivery *event.EndpointState `json:"delivery"`
 	Backlog  store.Backlog        `json:"backlog"`

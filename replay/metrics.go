@@ -77,7 +77,7 @@ func observe(now func() *observation) (stop func()) {
 		return g
 	}
 	endpoints := gauge("hooktape.endpoint.state", "{endpoint}",
-		"1 for the state that an endpoint is in, 0 for the others: active, paused by a person, broken (its breaker "+
+		"1 for the state that an endpoint is in, 0 for the others: active, paused by a person, failing (its breaker "+
 			"is open).")
 	waiting := gauge("hooktape.delivery.waiting", "{delivery}",
 		"Open deliveries that the process has in memory, by endpoint, live and of replays; of a long backlog the "+
@@ -105,7 +105,7 @@ func observe(now func() *observation) (stop func()) {
 func observeEndpoints(o metric.Observer, gauge metric.Int64ObservableGauge, targets []*target) {
 	for _, t := range targets {
 		now := t.Snapshot(time.Now()).State
-		for _, state := range []string{outbound.StateActive, outbound.StatePaused, outbound.StateBroken} {
+		for _, state := range []string{outbound.StateActive, outbound.StatePaused, outbound.StateFailing} {
 			value := int64(0)
 			if state == now {
 				value = 1

@@ -81,7 +81,7 @@ func (w *waits) endpoint(name string) *event.Waiting {
 			Text: fmt.Sprintf("%s asked to wait until %s (Retry-After; the last answer: %s)", shown,
 				utc(state.NextProbe), last)}
 	}
-	if state.State != outbound.StateBroken {
+	if state.State != outbound.StateFailing {
 		return nil
 	}
 	text := fmt.Sprintf("%s is failing", shown)

@@ -72,7 +72,7 @@ func (c endpointsPauseCmd) Run(e *env) error {
 
 // Run resumes an endpoint.
 func (c endpointsResumeCmd) Run(e *env) error {
-	resumed := func(state string) bool { return state != "paused" && state != "broken" }
+	resumed := func(state string) bool { return state != "paused" && state != "failing" }
 	return endpointsPauseCmd(c).steer(e, event.ActionResume, resumed)
 }
 

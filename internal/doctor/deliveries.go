@@ -90,7 +90,7 @@ func backlogFinding(e replay.EndpointStatus, now time.Time) *Finding {
 	}
 	var f Finding
 	switch {
-	case e.State == "broken":
+	case e.State == "failing":
 		f = bad("fix the endpoint; hooktape tries it again by itself, `hooktape endpoints resume "+e.Name+"` at once",
 			"%s fails%s: %s", e.Name, reason, text)
 	case e.State == "paused":

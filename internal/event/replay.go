@@ -132,7 +132,7 @@ type Command struct {
 type EndpointState struct {
 	Endpoint string `json:"endpoint"`
 	URL      string `json:"url"`
-	// State is active, paused (by a person), broken (the breaker is open) or removed (from the configuration).
+	// State is active, paused (by a person), failing (the breaker is open) or removed (from the configuration).
 	State    string `json:"state"`
 	Reason   string `json:"reason,omitempty"`
 	Failures uint32 `json:"failures"` // consecutive

@@ -16,7 +16,7 @@ type Endpoint struct {
 	Name         string                         `json:"name" doc:"Its name in the configuration."`
 	URL          string                         `json:"url" doc:"Its URL, with the values of the query masked."`
 	Subscribed   bool                           `json:"subscribed" doc:"Whether live events are delivered to it; otherwise it is for replays only."`
-	State        string                         `json:"state" enum:"active,paused,broken,unknown" doc:"paused: by a person; broken: failing, its circuit breaker is open; unknown: no process has delivered yet."`
+	State        string                         `json:"state" enum:"active,paused,failing,unknown" doc:"paused: by a person; failing: its circuit breaker is open; unknown: no process has delivered yet."`
 	Reason       string                         `json:"reason,omitempty" doc:"Why it is not active, and what failed last."`
 	Backlog      map[event.DeliveryState]uint64 `json:"backlog" doc:"Live deliveries in each state."`
 	Replays      map[event.DeliveryState]uint64 `json:"replays" doc:"Deliveries of unfinished replays in each state."`

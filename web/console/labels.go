@@ -23,12 +23,12 @@ var tones = map[string]map[string]string{
 	"outcome": {"delivered": "good", "bad_status": "bad", "timeout": "bad", "no_connection": "bad",
 		"broken_answer": "bad", "forbidden_addr": "bad", "impossible": "bad", "unknown": "doubt", "not_sent": "bad"},
 	"differs":  {"status": "doubt", "outcome": "doubt", "body": "doubt"},
-	"endpoint": {"active": "good", "broken": "bad", "paused": "doubt"},
+	"endpoint": {"active": "good", "failing": "bad", "paused": "doubt"},
 	"replay":   {"running": "neutral", "paused": "doubt", "completed": "good"},
 }
 
 // texts has the values that a page does not show as they are.
-var texts = map[string]string{"broken": "failing", "forbidden_addr": "forbidden address", "not_sent": "not sent"}
+var texts = map[string]string{"forbidden_addr": "forbidden address", "not_sent": "not sent"}
 
 // reasonLabel returns the label of the reason for which requests with a verdict are rejected.
 func reasonLabel(verdict any) label {
