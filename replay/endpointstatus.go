@@ -27,10 +27,6 @@ type EndpointStatus struct {
 
 // Endpoints lists the configured endpoints.
 func (s *Service) Endpoints(ctx context.Context) ([]EndpointStatus, error) {
-	states, err := s.store.EndpointStates(ctx)
-	if err != nil {
-		return nil, err
-	}
 	backlogs, err := s.store.Backlogs(ctx)
 	if err != nil {
 		return nil, err
@@ -54,10 +50,8 @@ func (s *Service) Endpoints(ctx context.Context) ([]EndpointStatus, error) {
 				}
 			}
 		}
-		for _, state := range states {
-			if state.Endpoint == e.Name && state.State != stateRemoved {
-				status.Delivery, status.State = &state, state.State
-			}
+		if state, ok := w.states[e.Name]; ok && state.State != stateRemoved {
+			status.Delivery, status.State = &state, state.State
 		}
 		for _, b := range backlogs {
 			if b.Endpoint == e.Name {
