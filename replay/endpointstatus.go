@@ -27,10 +27,6 @@ const StateUnknown = "unknown"
 
 // Endpoints lists the configured endpoints.
 func (s *Service) Endpoints(ctx context.Context) ([]EndpointStatus, error) {
-	states, err := s.store.EndpointStates(ctx)
-	if err != nil {
-		return nil, err
-	}
 	backlogs, err := s.store.Backlogs(ctx)
 	if err != nil {
 		return nil, err
@@ -55,10 +51,8 @@ func (s *Service) Endpoints(ctx context.Context) ([]EndpointStatus, error) {
 				}
 			}
 		}
-		for _, state := range states {
-			if state.Endpoint == e.Name && state.State != stateRemoved {
-				status.EndpointState = state
-			}
+		if state, ok := w.states[e.Name]; ok && state.State != stateRemoved {
+			status.EndpointState = state
 		}
 		status.URL = e.StoredURL()
 		for _, b := range backlogs {

@@ -61,16 +61,16 @@ func endpointLabel(name string) attribute.KeyValue {
 	return attrEndpoint.String(name)
 }
 
-// observation has the values of the gauges.
+// observation has the values of the gauges. It is empty while another process delivers.
 type observation struct {
 	waiting    map[attribute.Set]int64 // deliveries in memory, by endpoint and queue
-	delivering bool                    // this process, not another one; otherwise the rest is empty
-	targets    []*target               // of configured endpoints
-	replays    []event.Replay          // unfinished
+	delivering bool
+	targets    []*target      // of configured endpoints
+	replays    []event.Replay // unfinished
 }
 
 // observe registers the gauges until stop is called. now returns their values.
-func observe(now func() observation) (stop func()) {
+func observe(now func() *observation) (stop func()) {
 	m := otel.Meter(scope)
 	gauge := func(name, unit, description string) metric.Int64ObservableGauge {
 		g, _ := m.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(description))
