@@ -230,8 +230,7 @@ func (s *server) deliveryRoutes() {
 		Responses:  s.deliveryFormats(),
 		Summary:    "List deliveries",
 		Description: "Those of the newest events first, in pages. A delivery matches one of the values of a repeated " +
-			"parameter, " +
-			"and all different parameters."},
+			"parameter, and all different parameters."},
 		func(ctx context.Context, in *deliveriesInput) (*deliveriesOutput, error) {
 			return s.deliveryPage(ctx, "/api/v1/deliveries", in.selection, in.PageQuery, in.Format)
 		})
@@ -239,8 +238,7 @@ func (s *server) deliveryRoutes() {
 		Parameters: selectionParams(event.DeliveryFilters),
 		Summary:    "List failure groups",
 		Description: "Selected deliveries that failed, by endpoint, status, outcome, and first line of the answer " +
-			"without numbers. " +
-			"Without state: the failed and the retrying ones."},
+			"without numbers. Without state: the failed and the retrying ones."},
 		func(ctx context.Context, in *groupsInput) (FailureGroupList, error) {
 			list, err := s.as(ctx).FailureGroups(ctx, in.selection, in.Limit)
 			return list, err
@@ -259,11 +257,9 @@ func (s *server) deliveryRoutes() {
 	reply(s, RoleReplay, "POST /deliveries/retry", huma.Operation{OperationID: "retry-deliveries",
 		MaxBodyBytes: maxBodyBytes, DefaultStatus: http.StatusOK,
 		Summary: "Retry deliveries",
-		Description: "Retrying ones are tried now. Those that failed or were cancelled are sent again by new " +
-			"replays, one for each endpoint " +
-			"and replay in which they failed (its parent), with the same options. Delivered ones are never sent " +
-			"again; " +
-			"the events of those that a later replay has sent are left out."},
+		Description: "Retrying ones are tried now. Those that failed or were cancelled are sent again by new replays, " +
+			"one for each endpoint and replay in which they failed (its parent), with the same options. Delivered " +
+			"ones are never sent again; the events of those that a later replay has sent are left out."},
 		func(ctx context.Context, in *retryInput) (Retried, error) {
 			return s.as(ctx).RetryDeliveries(ctx, in.Key, in.Body.Value)
 		})

@@ -69,8 +69,7 @@ func (s *server) diffRoute() {
 		Errors:  []int{http.StatusNotFound},
 		Summary: "Compare a replay's answers",
 		Description: "Compares each answer with the last answer to the same event from an endpoint outside this " +
-			"replay: " +
-			"would the new version have answered the same?"},
+			"replay: would the new version have answered the same?"},
 		func(ctx context.Context, in *diffInput) (Diff, error) {
 			return s.as(ctx).Diff(ctx, in.uuid(), in.Against, in.Limit)
 		})
