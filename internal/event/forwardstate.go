@@ -33,14 +33,15 @@ func (s ForwardState) Text() string {
 }
 
 const (
-	breakerOpen  = "the endpoint is failing (its circuit breaker is open until "
-	breakerProbe = "); nothing was sent"
+	breakerOpen  = "circuit breaker open until "
+	breakerProbe = "; nothing was sent"
+	breakerTime  = "2006-01-02T15:04:05.000Z07:00"
 )
 
 // BreakerOpen returns the error of a request that was not sent, because the breaker of its endpoint is open until a
 // time.
 func BreakerOpen(until time.Time) string {
-	return breakerOpen + until.UTC().Format(time.RFC3339Nano) + breakerProbe
+	return breakerOpen + until.UTC().Format(breakerTime) + breakerProbe
 }
 
 // OpenUntil returns the time in an error that [BreakerOpen] returned, to which something may be added; the zero time for
@@ -48,6 +49,6 @@ func BreakerOpen(until time.Time) string {
 func OpenUntil(text string) time.Time {
 	text, _ = strings.CutPrefix(text, breakerOpen)
 	text, _, _ = strings.Cut(text, breakerProbe)
-	at, _ := time.Parse(time.RFC3339Nano, text) // zero for another text
+	at, _ := time.Parse(breakerTime, text) // zero for another text
 	return at
 }

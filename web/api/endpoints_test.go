@@ -22,7 +22,7 @@ func TestForwardStates(t *testing.T) {
 	f.options.Direct.SetHost(api.Host{Forwards: func() map[string]string {
 		return map[string]string{"price": "crm", "slots": "crm", "idle": "elsewhere"}
 	}})
-	until := time.Now().Add(7 * time.Second).UTC().Truncate(time.Microsecond)
+	until := time.Now().Add(7 * time.Second).UTC().Truncate(time.Millisecond)
 	var began []time.Time
 	for i, a := range []event.Attempt{
 		{Outcome: event.OutcomeTimeout, Fallback: event.FallbackDeadline, Error: "long ago"},
