@@ -289,7 +289,7 @@ func TestRetryOfSomeStates(t *testing.T) {
 	}
 	testutil.Eventually(t, 20*time.Second, func() error {
 		f.get(readSecret, "/api/v1/replays/"+r.ID.String(), &r)
-		if w := r.Waiting; w == nil || w.Code != event.WaitsForRetry || w.Until == nil {
+		if w := r.Waiting; w == nil || w.Code != event.WaitsForRetry || w.Until.IsZero() {
 			return fmt.Errorf("the replay waits for %+v", w)
 		}
 		return nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -18,9 +17,7 @@ import (
 // Plan describes the effect of a replay before it is created.
 type Plan struct {
 	replay.Plan
-	First   *time.Time `json:"first,omitempty" doc:"The time of receipt of the first event; absent without events."`
-	Last    *time.Time `json:"last,omitempty" doc:"The time of receipt of the last event; absent without events."`
-	Samples []Event    `json:"samples" doc:"The first few events, in order of arrival."`
+	Samples []Event `json:"samples" doc:"The first few events, in order of arrival."`
 }
 
 // Plan computes the effect of a replay without creating it.
@@ -34,11 +31,7 @@ func (d *Direct) Plan(ctx context.Context, want replay.Request) (Plan, error) {
 	}
 	plan := Plan{Plan: p, Samples: briefEvents(p.Heads)}
 	plan.Endpoint = replay.TargetName(plan.Endpoint)
-	if p.Count > 0 {
-		plan.First, plan.Last = &p.First, &p.Last
-	} else {
-		plan.Parts = []store.PlanPart{}
-	}
+	plan.Parts = append([]store.PlanPart{}, plan.Parts...) // none is an empty list
 	return plan, nil
 }
 

@@ -217,7 +217,7 @@ func (v *visit) newReplay() (*newReplay, error) {
 		return nil, err
 	}
 	n.Create = link("/replays", n.createQuery(want, v))
-	n.Plan = &plan{Plan: found, First: v.atOr(found.First), Last: v.atOr(found.Last)}
+	n.Plan = &plan{Plan: found, First: v.at(found.First), Last: v.at(found.Last)}
 	if found.Seconds > 0 {
 		n.Plan.Takes = span(milliseconds(found.Seconds * 1000))
 	}
