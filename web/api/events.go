@@ -21,13 +21,22 @@ type EventPage struct {
 
 // Events returns a page of the selected events, newest first. The empty cursor is the beginning.
 func (d *Direct) Events(ctx context.Context, sel event.Selection, limit int, cursor string) (EventPage, error) {
-	page, _, err := d.Search(ctx, sel, limit, cursor, 0)
-	return page, err
+	before, err := decodeEventCursor(cursor)
+	if err != nil {
+		return EventPage{}, err
+	}
+	if sel, err = d.selected(ctx, sel); err != nil {
+		return EventPage{}, err
+	}
+	events, err := d.store.ListEvents(ctx, sel, store.Page{Limit: limit + 1, Before: before})
+	if err != nil {
+		return EventPage{}, err
+	}
+	return d.pageOf(ctx, events, limit)
 }
 
-// Search is Events with a time limit: after patience it returns what it has found so far; 0 is no limit. reached is how
-// far back it has searched, or nil when the page is full or the search complete. The page's cursor continues the
-// search.
+// Search is Events with a time limit: after patience it returns what it has found so far. reached is how far back it
+// has searched, or nil when the page is full or the search complete. The page's cursor continues the search.
 func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cursor string, patience time.Duration) (
 	page EventPage, reached *time.Time, err error) {
 	before, err := decodeEventCursor(cursor)
@@ -37,18 +46,15 @@ func (d *Direct) Search(ctx context.Context, sel event.Selection, limit int, cur
 	if sel, err = d.selected(ctx, sel); err != nil {
 		return EventPage{}, nil, err
 	}
-	var events []event.Event
-	var rest *store.Cursor
-	if wanted := (store.Page{Limit: limit + 1, Before: before}); patience == 0 {
-		events, err = d.store.ListEvents(ctx, sel, wanted)
-	} else {
-		events, rest, err = d.store.SearchEvents(ctx, sel, wanted, patience)
+	events, rest, err := d.store.SearchEvents(ctx, sel, store.Page{Limit: limit + 1, Before: before}, patience)
+	if err != nil {
+		return EventPage{}, nil, err
 	}
-	if err == nil {
-		page, err = d.pageOf(ctx, events, limit)
+	if page, err = d.pageOf(ctx, events, limit); err != nil {
+		return EventPage{}, nil, err
 	}
-	if err != nil || rest == nil {
-		return page, nil, err
+	if rest == nil {
+		return page, nil, nil
 	}
 	page.Next = encodeCursor(rest.At, rest.ID[:])
 	if len(page.Events) == limit {
