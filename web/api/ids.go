@@ -170,9 +170,9 @@ func WholeIDs(filters []event.Filter, values url.Values, whole func(kind event.N
 		if rejected, _ := strconv.ParseBool(values.Get("rejected")); rejected && kind == event.NamesEvent {
 			kind = NamesRejected
 		}
-		ids, wrong, err := wholeList(kind, values[f.Name], whole)
+		ids, _, err := wholeList(kind, values[f.Name], whole)
 		if err != nil {
-			return &IDError{f.Name, wrong, err}
+			return &IDError{f.Name, err}
 		}
 		values[f.Name] = ids
 	}
@@ -206,14 +206,13 @@ func wholeList(kind event.Named, texts []string, whole func(event.Named, string)
 	return ids, 0, nil
 }
 
-// IDError is an error of an id in a filter or property.
+// IDError is an error of an id in a filter.
 type IDError struct {
-	Name  string // of the filter
-	Index int    // of the value
-	Err   error
+	Name string // of the filter
+	Err  error
 }
 
-// Error returns the error without the name.
+// Error returns the error without the name of the filter.
 func (e *IDError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the error.
