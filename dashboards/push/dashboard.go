@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"reflect"
 	"slices"
 	"strings"
 
+	gapi "github.com/grafana/grafana-api-golang-client"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 	"hooktape/dashboards"
@@ -44,7 +44,7 @@ func (p pusher) dashboard(d dashboard.Dashboard) (Change, error) {
 	return p.save(c.as(Updated), there.Dashboard, ours)
 }
 
-// found is a dashboard as Grafana returns it.
+// found is a dashboard as Grafana returns it. The client library's own type has no field for provisioned dashboards.
 type found struct {
 	Dashboard map[string]any
 	Meta      struct {
@@ -63,8 +63,8 @@ func (p pusher) save(c Change, theirs, ours map[string]any) (Change, error) {
 	if theirs != nil {
 		ours["version"] = theirs["version"]
 	}
-	err := p.call(http.MethodPost, map[string]any{"dashboard": ours, "folderUid": p.folderUID,
-		"message": "hooktape dashboards push"}, nil, "api/dashboards/db")
+	_, err := p.api.NewDashboard(gapi.Dashboard{Model: ours, FolderUID: p.folderUID,
+		Message: "hooktape dashboards push"})
 	if c, err = c.settle(err); err != nil {
 		return c, p.explain("save dashboards", err)
 	}

@@ -9,40 +9,31 @@ import (
 	"slices"
 	"strings"
 
+	gapi "github.com/grafana/grafana-api-golang-client"
+
 	"hooktape/dashboards"
 )
-
-// source is a data source as Grafana has it. Fields that are not named here stay as they are.
-type source map[string]any
-
-func (s source) text(key string) string { return fmt.Sprint(s[key]) }
-
-func (s source) settings() map[string]any {
-	settings, _ := s["jsonData"].(map[string]any)
-	return settings
-}
 
 // dataSource creates or updates the data source.
 func (p pusher) dataSource(d DataSource) (Change, error) {
 	c := Change{Kind: "data source", Title: d.Name, UID: d.UID}
-	var theirs source
-	err := p.get(&theirs, "api/datasources/uid", d.UID)
+	theirs, err := p.api.DataSourceByUID(d.UID)
 	switch {
 	case notFound(err):
-		return p.put(c.as(Created), d, source{"uid": d.UID, "name": d.Name, "type": dashboards.PluginID,
-			"access": "proxy"})
+		theirs = &gapi.DataSource{UID: d.UID, Name: d.Name, Type: dashboards.PluginID, Access: "proxy"}
+		return p.put(c.as(Created), d, theirs)
 	case err != nil:
 		return c, p.explainDataSource("read data sources", err)
 	}
-	c.Title = theirs.text("name")
-	if theirs["type"] != dashboards.PluginID {
-		return c.refused("the data source with this uid has another type (" + theirs.text("type") +
+	c.Title = theirs.Name
+	if theirs.Type != dashboards.PluginID {
+		return c.refused("the data source with this uid has another type (" + theirs.Type +
 			"), so it is not hooktape's; give it another uid, or push the dashboards only"), nil
 	}
-	if reflect.DeepEqual(merged(theirs.settings(), d.settings()), theirs.settings()) {
+	if reflect.DeepEqual(merged(theirs.JSONData, d.settings()), theirs.JSONData) {
 		return p.put(c.as(Unchanged), d, theirs)
 	}
-	if theirs["readOnly"] == true {
+	if theirs.ReadOnly {
 		return c.refused("it is provisioned from a file and can only be changed there; change or delete it there, or " +
 			"push the dashboards only"), nil
 	}
@@ -51,16 +42,14 @@ func (p pusher) dataSource(d DataSource) (Change, error) {
 
 // put writes the data source. Grafana returns no passwords, so a given password is written even if nothing else
 // changes.
-func (p pusher) put(c Change, d DataSource, theirs source) (Change, error) {
-	next := maps.Clone(theirs)
-	next["jsonData"] = merged(theirs.settings(), d.settings())
-	writes := c.Result != Unchanged
-	if d.Password != "" && theirs["readOnly"] != true {
-		next["secureJsonData"] = map[string]any{"password": d.Password}
-		if !writes {
+func (p pusher) put(c Change, d DataSource, theirs *gapi.DataSource) (Change, error) {
+	next := *theirs
+	next.JSONData = merged(theirs.JSONData, d.settings())
+	if d.Password != "" && !theirs.ReadOnly {
+		next.SecureJSONData = map[string]any{"password": d.Password}
+		if c.Result == Unchanged {
 			c.Note = "the password is written again, because Grafana does not return the current one"
 		}
-		writes = true
 	}
 	if p.dry {
 		return p.diff(c, theirs, next)
@@ -68,9 +57,9 @@ func (p pusher) put(c Change, d DataSource, theirs source) (Change, error) {
 	var err error
 	switch {
 	case c.Result == Created:
-		err = p.call(http.MethodPost, next, nil, "api/datasources")
-	case writes:
-		err = p.call(http.MethodPut, next, nil, "api/datasources/uid", d.UID)
+		_, err = p.api.NewDataSource(&next)
+	case c.Result == Updated, next.SecureJSONData != nil:
+		err = p.api.UpdateDataSourceByUID(&next)
 	}
 	if c, err = c.settle(err); err != nil {
 		return c, p.explainDataSource("change data sources", err)
@@ -94,16 +83,14 @@ func (p pusher) explainDataSource(doing string, err error) error {
 }
 
 // diff returns the changes of a data source's settings, without the password.
-func (p pusher) diff(c Change, theirs, next source) (Change, error) {
-	shown := func(s source) map[string]any {
-		return map[string]any{"name": s["name"], "type": s["type"], "jsonData": s["jsonData"]}
-	}
+func (p pusher) diff(c Change, theirs *gapi.DataSource, next gapi.DataSource) (Change, error) {
 	before := map[string]any(nil)
 	if c.Result != Created {
-		before = shown(theirs)
+		before = map[string]any{"name": theirs.Name, "type": theirs.Type, "jsonData": theirs.JSONData}
 	}
 	var err error
-	c.Diff, err = compare(c.UID, before, shown(next))
+	c.Diff, err = compare(c.UID, before, map[string]any{"name": next.Name, "type": next.Type,
+		"jsonData": next.JSONData})
 	return c, err
 }
 
@@ -113,8 +100,8 @@ func (p pusher) health(d DataSource) string {
 	var answer struct{ Status, Message string }
 	err := p.get(&answer, "api/datasources/uid", d.UID, "health")
 	refused, ok := errors.AsType[*refusal](err)
-	if !ok || refused.status == http.StatusForbidden || notFound(err) {
-		return "" // healthy, or the token may not ask, or this Grafana does not know
+	if !ok || refused.status == http.StatusForbidden {
+		return "" // healthy, or the token may not ask
 	}
 	return fmt.Sprintf("but Grafana got no answer from ClickHouse at %s:%d (%s); give the address at which Grafana "+
 		"reaches it",

@@ -1,28 +1,28 @@
 package push
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
+
+	gapi "github.com/grafana/grafana-api-golang-client"
 
 	"hooktape/dashboards"
 )
 
 // Grafana is a client of one Grafana.
 type Grafana struct {
-	ctx   context.Context
 	base  *url.URL
 	token string
-	http  http.Client
+	http  *http.Client
+	api   *gapi.Client
 }
 
 // timeout limits each request.
@@ -37,85 +37,40 @@ func Open(ctx context.Context, address, token string) (*Grafana, error) {
 		return nil, errors.New("invalid URL of Grafana: want one such as https://grafana.example.org or " +
 			"https://example.org/grafana, without user and query")
 	}
-	// A redirect is not followed: a POST would become a GET, and the token would go to any host.
-	client := http.Client{Timeout: timeout, Transport: http.DefaultTransport.(*http.Transport).Clone(),
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	return &Grafana{ctx, base, token, client}, nil
+	// GF_LOG makes the client library log whole requests, with the password of the data source.
+	if err := os.Unsetenv("GF_LOG"); err != nil {
+		return nil, err
+	}
+	g := &Grafana{base: base, token: token}
+	g.http = &http.Client{Timeout: timeout, Transport: transport{ctx, http.DefaultTransport.(*http.Transport).Clone()}}
+	g.api, err = gapi.New(address, gapi.Config{APIKey: token, Client: g.http})
+	return g, err
 }
 
 // Close closes idle connections.
-func (g *Grafana) Close() { g.http.CloseIdleConnections() }
+func (g *Grafana) Close() { g.http.Transport.(transport).next.CloseIdleConnections() }
 
-// get reads the JSON at a path.
+// get requests a path for which the client library has no method.
 func (g *Grafana) get(into any, path ...string) error {
-	return g.call(http.MethodGet, nil, into, path...)
-}
-
-// call sends a JSON body, nil for none, and reads the answer into a value, unless that is nil. The error of an answer
-// other than 2xx is a [*redirect] or a [*refusal].
-func (g *Grafana) call(method string, body, into any, path ...string) error {
-	var text bytes.Buffer
-	if body != nil {
-		if err := json.NewEncoder(&text).Encode(body); err != nil {
-			return err
-		}
-	}
-	request, err := http.NewRequestWithContext(g.ctx, method, g.base.JoinPath(path...).String(), &text)
+	request, err := http.NewRequest(http.MethodGet, g.base.JoinPath(path...).String(), nil)
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Authorization", "Bearer "+g.token)
-	request.Header.Set("Content-Type", "application/json")
 	response, err := g.http.Do(request)
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
-	switch location, err := response.Location(); {
-	case response.StatusCode >= http.StatusBadRequest:
-		return refusalOf(response)
-	case response.StatusCode >= http.StatusMultipleChoices && err == nil:
-		return &redirect{location}
-	case into == nil:
-		return nil
+	if response.StatusCode == http.StatusNotFound {
+		return gapi.ErrNotFound{}
 	}
 	return json.NewDecoder(response.Body).Decode(into)
 }
 
-// redirect is the error for a redirect.
-type redirect struct{ to *url.URL }
-
-func (r *redirect) Error() string { return "redirected" }
-
-// base returns the scheme and host of the target. Its path is that of one request.
-func (r *redirect) base() string { return (&url.URL{Scheme: r.to.Scheme, Host: r.to.Host}).String() }
-
-// refusal is the error for a status of 400 and above.
-type refusal struct {
-	status  int
-	message string
-	kind    string // Grafana's code for the reason, or empty
-}
-
-func (r *refusal) Error() string { return r.message }
-
-// maxMessage limits how many bytes of an error response are read.
-const maxMessage = 4 << 10
-
-func refusalOf(response *http.Response) *refusal {
-	text, _ := io.ReadAll(io.LimitReader(response.Body, maxMessage))
-	said := struct{ Message, Status string }{}
-	if json.Unmarshal(text, &said) != nil || said.Message == "" {
-		said.Message = fmt.Sprintf("status %d", response.StatusCode)
-	}
-	message, _, _ := strings.Cut(said.Message, "\n")
-	return &refusal{response.StatusCode, message, said.Status}
-}
-
 // check finds problems with all objects before any change.
 func (g *Grafana) check() error {
-	var health struct{ Database, Version string }
-	err := g.get(&health, "api/health")
+	health, err := g.api.Health()
 	switch {
 	case notFound(err), err == nil && health.Database == "":
 		return g.notGrafana()
@@ -149,8 +104,8 @@ func tooOld(version string) bool {
 }
 
 func notFound(err error) bool {
-	refused, ok := errors.AsType[*refusal](err)
-	return ok && refused.status == http.StatusNotFound
+	_, yes := errors.AsType[gapi.ErrNotFound](err)
+	return yes
 }
 
 func (g *Grafana) notGrafana() error {
@@ -163,15 +118,15 @@ func (g *Grafana) explain(doing string, err error) error {
 	if moved, ok := errors.AsType[*redirect](err); ok {
 		return fmt.Errorf("%s redirects to %s; give the address that Grafana itself answers at", g.base, moved.base())
 	}
-	if notFound(err) {
-		return fmt.Errorf("Grafana cannot %s at %s; check the URL's path", doing, g.base)
-	}
 	if refused, ok := errors.AsType[*refusal](err); ok {
 		return g.explainRefusal(doing, refused)
 	}
 	if failed, ok := errors.AsType[*url.Error](err); ok {
 		return fmt.Errorf("Grafana does not answer at %s: %w; check the URL, and that this machine reaches it", g.base,
 			failed.Err)
+	}
+	if notFound(err) {
+		return fmt.Errorf("Grafana cannot %s at %s; check the URL's path", doing, g.base)
 	}
 	return g.notGrafana()
 }

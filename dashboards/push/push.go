@@ -2,7 +2,6 @@ package push
 
 import (
 	"fmt"
-	"net/http"
 
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
@@ -50,8 +49,7 @@ func (g *Grafana) Push(b Bundle, dry bool) (changes []Change, err error) {
 // folder creates the folder if it is missing. It keeps the title of an existing folder, which users may have renamed.
 func (p pusher) folder(title string) (Change, error) {
 	c := Change{Kind: "folder", Title: title, UID: p.folderUID}
-	var folder struct{ Title string }
-	err := p.get(&folder, "api/folders", p.folderUID)
+	folder, err := p.api.FolderByUID(p.folderUID)
 	switch {
 	case err == nil:
 		c.Title = folder.Title
@@ -61,8 +59,7 @@ func (p pusher) folder(title string) (Change, error) {
 	case p.dry:
 		return c.as(Created), nil
 	}
-	if err := p.call(http.MethodPost, map[string]string{"title": title, "uid": p.folderUID}, nil,
-		"api/folders"); err != nil {
+	if _, err := p.api.NewFolder(title, p.folderUID); err != nil {
 		c, err := c.settle(err)
 		if err == nil { // the dashboards need the folder
 			return c, fmt.Errorf("create the folder %q: %s; if another folder has this name, rename it", title, c.Note)
