@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -221,10 +222,10 @@ func (s *Service) Repeat(ctx context.Context, want *Request) error {
 // check sets a request's defaults and returns its endpoint. Its error is an [*InvalidError] if the request is wrong.
 func (s *Service) check(ctx context.Context, by Actor, want *Request) (Endpoint, error) {
 	o := &want.ReplayOptions
-	setDefault(&o.Order, event.OrderNone)
-	setDefault(&o.Mode, event.ModeUndelivered)
-	setDefault(&o.Retry, event.RetryEndpoint)
-	setDefault(&o.Concurrency, 4)
+	o.Order = cmp.Or(o.Order, event.OrderNone)
+	o.Mode = cmp.Or(o.Mode, event.ModeUndelivered)
+	o.Retry = cmp.Or(o.Retry, event.RetryEndpoint)
+	o.Concurrency = cmp.Or(o.Concurrency, 4)
 	switch {
 	case o.Rate < 0:
 		return Endpoint{}, invalid("the rate must not be negative")
@@ -263,13 +264,6 @@ func (s *Service) check(ctx context.Context, by Actor, want *Request) (Endpoint,
 		return e, invalid("%v", err)
 	}
 	return e, nil
-}
-
-func setDefault[T comparable](value *T, otherwise T) {
-	var zero T
-	if *value == zero {
-		*value = otherwise
-	}
 }
 
 func (s *Service) resolve(to string) (Endpoint, error) {
