@@ -35,23 +35,23 @@ flood: engine ## attack a real process as an unknown client can; measure its mem
 
 .PHONY: bench-ingest
 bench-ingest: engine ## measure ingest with and without its guarantees (10 minutes, on a quiet machine)
-	go run ./test/benchingest
+	go run ./test/bench ingest
 
 .PHONY: bench-replay
 bench-replay: engine ## measure delivery beside a bare loop (5 minutes, on a quiet machine)
-	go run ./test/benchreplay
+	go run ./test/bench replay
 
 .PHONY: bench-forward
 bench-forward: engine ## measure External Requests through hooktape beside direct ones (2 minutes, on a quiet machine)
-	go run ./test/benchforward
+	go run ./test/bench forward
 
 .PHONY: bench-dashboards
 bench-dashboards: engine ## measure the dashboards' queries over ten million events (10 minutes)
-	go run ./test/benchdashboards
+	go run ./test/bench dashboards
 
 .PHONY: bench-console
 bench-console: engine ## measure the console's pages over ten million events (10 minutes)
-	go run ./test/benchconsole
+	go run ./test/bench console
 
 .PHONY: collector
 collector: engine ## try otel/collector.yaml with a real collector, built once (1 minute, the first time 5)

@@ -35,7 +35,7 @@ var (
 		{"unknown", "unknown", doubt}, {"cancelled", "cancelled", quiet},
 	}
 	endpointWords = []word{
-		{"active", "active", good}, {"broken", "failing", bad}, {"paused", "paused", doubt},
+		{"active", "active", good}, {"failing", "failing", bad}, {"paused", "paused", doubt},
 		{"removed", "removed", quiet}, {"adhoc", "replays only", quiet},
 	}
 	replayWords = []word{

@@ -26,7 +26,7 @@ func TestAnotherClockIsAhead(t *testing.T) {
 	got := startReceiver(t)
 	ahead := time.Now().Add(time.Hour)
 	if err := db.SaveEndpointState(context.Background(),
-		event.EndpointState{Endpoint: "crm", State: "broken", UpdatedAt: ahead}); err != nil {
+		event.EndpointState{Endpoint: "crm", State: "failing", UpdatedAt: ahead}); err != nil {
 		t.Fatal(err)
 	}
 	r := startReplay(t, db, "demo", got.URL, func(r *event.Replay) { r.CreatedAt, r.UpdatedAt = ahead, ahead })

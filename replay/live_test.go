@@ -248,7 +248,7 @@ func TestDeadEndpoint(t *testing.T) {
 	testutil.Eventually(t, 10*time.Second, func() error {
 		states, err := db.EndpointStates(context.Background())
 		for _, s := range states {
-			if s.Endpoint == "dead" && s.State == "broken" && s.Reason != "" && !s.NextProbe.IsZero() {
+			if s.Endpoint == "dead" && s.State == "failing" && s.Reason != "" && !s.NextProbe.IsZero() {
 				return err
 			}
 		}

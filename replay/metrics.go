@@ -61,23 +61,23 @@ func endpointLabel(name string) attribute.KeyValue {
 	return attrEndpoint.String(name)
 }
 
-// observation has the values of the gauges.
+// observation has the values of the gauges. It is empty while another process delivers.
 type observation struct {
 	waiting    map[attribute.Set]int64 // deliveries in memory, by endpoint and queue
-	delivering bool                    // this process, not another one; otherwise the rest is empty
-	targets    []*target               // of configured endpoints
-	replays    []event.Replay          // unfinished
+	delivering bool
+	targets    []*target      // of configured endpoints
+	replays    []event.Replay // unfinished
 }
 
 // observe registers the gauges until stop is called. now returns their values.
-func observe(now func() observation) (stop func()) {
+func observe(now func() *observation) (stop func()) {
 	m := otel.Meter(scope)
 	gauge := func(name, unit, description string) metric.Int64ObservableGauge {
 		g, _ := m.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(description))
 		return g
 	}
 	endpoints := gauge("hooktape.endpoint.state", "{endpoint}",
-		"1 for the state that an endpoint is in, 0 for the others: active, paused by a person, broken (its breaker "+
+		"1 for the state that an endpoint is in, 0 for the others: active, paused by a person, failing (its breaker "+
 			"is open).")
 	waiting := gauge("hooktape.delivery.waiting", "{delivery}",
 		"Open deliveries that the process has in memory, by endpoint, live and of replays; of a long backlog the "+
@@ -105,7 +105,7 @@ func observe(now func() observation) (stop func()) {
 func observeEndpoints(o metric.Observer, gauge metric.Int64ObservableGauge, targets []*target) {
 	for _, t := range targets {
 		now := t.Snapshot(time.Now()).State
-		for _, state := range []string{outbound.StateActive, outbound.StatePaused, outbound.StateBroken} {
+		for _, state := range []string{outbound.StateActive, outbound.StatePaused, outbound.StateFailing} {
 			value := int64(0)
 			if state == now {
 				value = 1

@@ -101,7 +101,7 @@ func TestResumeClosesTheBreaker(t *testing.T) {
 	events := newEvents("demo", 1)
 	insert(t, db, events...)
 	awaitTried(t, db, events, event.Failed)
-	awaitEndpoint(t, db, crm, "broken")
+	awaitEndpoint(t, db, crm, "failing")
 	steer(t, db, "crm", event.ActionResume)
 	awaitEndpoint(t, db, crm, "active")
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"golang.org/x/time/rate"
 
 	"hooktape/internal/event"
 	"hooktape/internal/outbound"
@@ -49,17 +50,18 @@ type Runner struct {
 
 	endpoints atomic.Pointer[[]Endpoint]
 	failing   atomic.Pointer[error]       // of the last reconcile
-	observed  atomic.Pointer[observation] // by the last reconcile, without workers
+	observed  atomic.Pointer[observation] // by the last reconcile
 
-	targets *targets
+	targets map[string]*target // of the endpoints in use, by [targetKey]
+	quiet   rate.Sometimes     // limits a log line: a fault of the configuration lasts until it changes
 	states  *endpointStates
 	replays *replays
 
-	mu      sync.Mutex // the metrics read workers
-	workers map[store.Queue]*worker
-	retries []store.RetryCommand // of the last hours, by time; only reconcile uses them
+	workers map[store.Queue]*worker // only reconcile uses them
 	running sync.WaitGroup
-	ended   chan *worker
+	mu      sync.Mutex
+	ended   []*worker     // not yet removed from workers
+	wake    chan struct{} // has an element when a worker has ended
 }
 
 // errNotBegun is why a new runner is failing. Its first reconcile needs the tables.
@@ -70,10 +72,10 @@ func NewRunner(o Options, endpoints []Endpoint, db *store.Store, recorder *Recor
 	r := &Runner{
 		options: o, store: db, recorder: recorder, logger: logger, instruments: newInstruments(),
 		lease:   newLease(db, recorder.spool.ID(), logger),
-		targets: newTargets(o.Own, logger),
+		targets: map[string]*target{}, quiet: rate.Sometimes{First: 1, Interval: time.Minute},
 		states:  &endpointStates{store: db},
 		replays: &replays{store: db, recorder: recorder, logger: logger},
-		workers: map[store.Queue]*worker{}, ended: make(chan *worker),
+		workers: map[store.Queue]*worker{}, wake: make(chan struct{}, 1),
 	}
 	r.replays.reset()
 	r.failing.Store(&errNotBegun)
@@ -103,7 +105,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	if err := r.recorder.Flush(ctx); err != nil {
 		return nil
 	}
-	defer observe(r.observation)()
+	defer observe(r.observed.Load)()
 	var renewing sync.WaitGroup
 	renewing.Go(func() { r.lease.run(ctx) })
 	tick := time.NewTicker(reconcileInterval)
@@ -115,45 +117,17 @@ func (r *Runner) Run(ctx context.Context) error {
 		}
 		r.failing.Store(&err)
 		select {
-		case w := <-r.ended:
-			r.workerEnded(w)
-			r.drainEnded()
+		case <-r.wake:
 		case <-tick.C:
 		case <-ctx.Done():
 		}
 	}
 	// 1. The workers, whose context has ended, finish. 2. The lease is no longer renewed. 3. It is released.
-	r.awaitWorkers()
+	r.running.Wait()
+	r.keepTargets(nil)
 	renewing.Wait()
 	r.releaseLease(ctx)
 	return nil
-}
-
-// drainEnded handles the other workers that have ended by now. With many replays a reconcile takes time, and one serves
-// them all.
-func (r *Runner) drainEnded() {
-	for {
-		select {
-		case w := <-r.ended:
-			r.workerEnded(w)
-		default:
-			return
-		}
-	}
-}
-
-// awaitWorkers returns when all workers have ended.
-func (r *Runner) awaitWorkers() {
-	done := make(chan struct{})
-	go func() { r.running.Wait(); close(done) }()
-	for {
-		select {
-		case <-r.ended:
-		case <-done:
-			r.targets.keep(nil)
-			return
-		}
-	}
 }
 
 // releaseLease lets another process deliver, if all outcomes are in ClickHouse, from which that process reads the open
@@ -169,6 +143,7 @@ func (r *Runner) releaseLease(ctx context.Context) {
 // reconcile starts the workers that should run and stops those that should not: all of them while another process has
 // the lease.
 func (r *Runner) reconcile(ctx context.Context) error {
+	r.removeEnded()
 	if err := r.lease.state(); err != nil {
 		r.replays.reset()
 		r.states.reset()
@@ -185,11 +160,11 @@ func (r *Runner) reconcile(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("update replays: %w", err)
 	}
-	r.observeReconcile(endpoints)
+	r.observe(endpoints)
 	if err := r.reconcileWorkers(ctx, r.wanted(endpoints, running)); err != nil {
 		return err
 	}
-	if err := r.retryNow(ctx); err != nil {
+	if err := r.retryNow(ctx, steering); err != nil {
 		return err
 	}
 	return r.states.update(ctx, r.withAdHoc(endpoints), r.targetOf, r.pollerOf)
@@ -201,13 +176,13 @@ func (r *Runner) updateTargets(endpoints []Endpoint, steering map[string]store.S
 	needed := map[string]bool{}
 	for _, e := range endpoints {
 		needed[targetKey(&e)] = true
-		r.targets.get(e)
+		r.target(e)
 	}
 	for _, w := range r.workers {
 		needed[targetKey(&w.config.endpoint)] = true
 	}
-	r.targets.keep(needed)
-	for _, t := range r.targets.steer(steering) {
+	r.keepTargets(needed)
+	for _, t := range r.steer(steering) {
 		for _, w := range r.workers {
 			if targetKey(&w.config.endpoint) == targetKey(&t.Endpoint) {
 				w.resume(t.resumedAt)
@@ -288,7 +263,7 @@ func (r *Runner) reconcileWorkers(ctx context.Context, wanted []workerConfig) er
 
 // start starts a worker.
 func (r *Runner) start(ctx context.Context, c workerConfig) error {
-	target := r.targets.get(c.endpoint)
+	target := r.target(c.endpoint)
 	if target == nil {
 		return nil
 	}
@@ -312,9 +287,7 @@ func (r *Runner) start(ctx context.Context, c workerConfig) error {
 		w.resume(target.resumedAt)
 	}
 	ctx, w.stop = context.WithCancel(ctx)
-	r.mu.Lock()
 	r.workers[c.queue] = w
-	r.mu.Unlock()
 	logger.Info("delivery begins")
 	r.running.Go(func() {
 		defer w.stop()
@@ -322,16 +295,31 @@ func (r *Runner) start(ctx context.Context, c workerConfig) error {
 		if w.failed != nil {
 			sleep(ctx, troublePause) // before another worker tries
 		}
-		r.ended <- w
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.ended = append(r.ended, w)
+		select {
+		case r.wake <- struct{}{}:
+		default:
+		}
 	})
 	return nil
 }
 
-// workerEnded removes a worker that has ended and does what its end asks for.
-func (r *Runner) workerEnded(w *worker) {
+// removeEnded removes the workers that have ended.
+func (r *Runner) removeEnded() {
 	r.mu.Lock()
-	delete(r.workers, w.config.queue)
+	ended := r.ended
+	r.ended = nil
 	r.mu.Unlock()
+	for _, w := range ended {
+		delete(r.workers, w.config.queue)
+		r.workerEnded(w)
+	}
+}
+
+// workerEnded does what the end of a worker asks for.
+func (r *Runner) workerEnded(w *worker) {
 	id := w.config.queue.ReplayID
 	switch {
 	case w.failed != nil: // a later reconcile starts another
@@ -347,49 +335,30 @@ func (r *Runner) workerEnded(w *worker) {
 }
 
 // retryNow carries out new commands to try deliveries now.
-func (r *Runner) retryNow(ctx context.Context) error {
-	if err := r.readRetries(ctx); err != nil {
-		return fmt.Errorf("read commands: %w", err)
-	}
+func (r *Runner) retryNow(ctx context.Context, steering map[string]store.Steered) error {
 	for _, w := range r.workers {
 		target := w.config.queue.Endpoint
 		if w.config.isReplay() {
 			target = w.config.queue.ReplayID.String()
 		}
-		for _, c := range r.retries {
-			if c.Target == target && c.Number > w.lastRetry {
-				w.lastRetry = c.Number
-				if time.Since(c.At) < leaseTime { // not one that an earlier worker has carried out
-					w.sender.ProbeNow(time.Now())
-				}
-				w.retry(c)
+		last := steering[target].Retry
+		if last <= w.lastRetry {
+			continue
+		}
+		commands, err := r.store.RetryCommands(ctx, target, w.lastRetry, time.Now().Add(-retryMemory))
+		if err != nil {
+			return fmt.Errorf("read commands: %w", err)
+		}
+		w.lastRetry = last
+		for _, c := range commands {
+			w.lastRetry = max(last, c.Number)
+			if time.Since(c.At) < leaseTime { // not one that an earlier worker has carried out
+				w.sender.ProbeNow(time.Now())
 			}
+			w.retry(c)
 		}
 	}
 	return nil
-}
-
-// readRetries reads new commands to try deliveries now, and forgets old ones. Commands that appear late have a time
-// within a minute of the last one.
-func (r *Runner) readRetries(ctx context.Context) error {
-	since := time.Now().Add(-retryMemory)
-	r.retries = slices.DeleteFunc(r.retries, func(c store.RetryCommand) bool { return c.At.Before(since) })
-	var known []store.RetryCommand
-	if len(r.retries) > 0 {
-		recent := r.retries[len(r.retries)-1].At.Add(-time.Minute)
-		if recent.After(since) {
-			since = recent
-		}
-		for _, c := range r.retries {
-			if !c.At.Before(since) {
-				known = append(known, c)
-			}
-		}
-	}
-	found, err := r.store.RetryCommands(ctx, since, known)
-	r.retries = append(r.retries, found...)
-	slices.SortStableFunc(r.retries, func(a, b store.RetryCommand) int { return a.At.Compare(b.At) })
-	return err
 }
 
 // retryMemory is how old a command to try deliveries now may be: a process that starts, or takes over, carries out
@@ -409,7 +378,7 @@ func (r *Runner) withAdHoc(endpoints []Endpoint) []Endpoint {
 }
 
 // targetOf returns the target of an endpoint; nil if none.
-func (r *Runner) targetOf(e Endpoint) *target { return r.targets.byKey[targetKey(&e)] }
+func (r *Runner) targetOf(e Endpoint) *target { return r.targets[targetKey(&e)] }
 
 // pollerOf returns the running poller of an endpoint; nil if none.
 func (r *Runner) pollerOf(e Endpoint) *poller {
@@ -419,23 +388,14 @@ func (r *Runner) pollerOf(e Endpoint) *poller {
 	return nil
 }
 
-// observeReconcile stores the result of a reconcile for the metrics.
-func (r *Runner) observeReconcile(endpoints []Endpoint) {
-	o := &observation{delivering: true, replays: r.replays.unfinished()}
+// observe stores the result of a reconcile for the metrics.
+func (r *Runner) observe(endpoints []Endpoint) {
+	o := &observation{waiting: map[attribute.Set]int64{}, delivering: true, replays: r.replays.unfinished()}
 	for _, e := range endpoints {
 		if t := r.targetOf(e); t != nil {
 			o.targets = append(o.targets, t)
 		}
 	}
-	r.observed.Store(o)
-}
-
-// observation returns the current values of the metrics.
-func (r *Runner) observation() observation {
-	o := *r.observed.Load()
-	o.waiting = map[attribute.Set]int64{}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	for queue, w := range r.workers {
 		kind := event.LiveDelivery
 		if w.config.isReplay() {
@@ -443,5 +403,5 @@ func (r *Runner) observation() observation {
 		}
 		o.waiting[attribute.NewSet(endpointLabel(queue.Endpoint), attrQueue.String(kind))] += w.open.Load()
 	}
-	return o
+	r.observed.Store(o)
 }

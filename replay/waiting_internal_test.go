@@ -18,7 +18,7 @@ func TestWaitingSentences(t *testing.T) {
 	alive := store.LeaseClaim{ID: "a", Host: "one, process 1", SeenAt: now.Add(-time.Second)}
 	silent := store.LeaseClaim{ID: "b", Host: "two, process 2", SeenAt: now.Add(-time.Minute)}
 	const adHoc = "https://x.example/?key=***#12345678"
-	failing := event.EndpointState{State: outbound.StateBroken, Reason: "answered 503", Answer: "busy", Failures: 10,
+	failing := event.EndpointState{State: outbound.StateFailing, Reason: "answered 503", Answer: "busy", Failures: 10,
 		FailingSince: now.Add(-time.Hour), NextProbe: now.Add(time.Minute)}
 	w := &waits{now: now, claims: []store.LeaseClaim{alive},
 		states: map[string]event.EndpointState{"crm": failing, adHoc: failing, "paused": failing,

@@ -7,11 +7,10 @@ import (
 )
 
 type fetchCommand struct {
-	Force  bool `help:"Fetch it even if it is there."`
-	Verify bool `help:"If it is there, read all of it and compare its checksum."`
+	Force bool `help:"Fetch it even if it is there."`
 }
 
 // Run fetches the engine.
 func (c *fetchCommand) Run(ctx context.Context, std streams) error {
-	return fetch.Run(ctx, fetch.Options{Force: c.Force, Verify: c.Verify, Out: std.stdout})
+	return fetch.Run(ctx, c.Force, std.stdout)
 }

@@ -38,7 +38,7 @@ func lockDirectory(ctx context.Context, path string, patience time.Duration) (*o
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		file.Close()
 		return nil, fmt.Errorf("the data in %s is in use by another embedded-clickhouse: stop it or choose another "+
-			"--path", path)
+			"directory (--path; for hooktape, --data)", path)
 	} else if err != nil {
 		file.Close()
 		return nil, fmt.Errorf("lock the data directory: %w", err)

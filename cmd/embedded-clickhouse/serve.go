@@ -103,12 +103,12 @@ func (c *serveCommand) confine(own *resources, stderr io.Writer) error {
 // listen opens the port.
 func (c *serveCommand) listen() (net.Listener, error) {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		return nil, fmt.Errorf("--listen %q is no address: use one like 127.0.0.1:8123", c.Listen)
+		return nil, fmt.Errorf("the address to listen on %q is no address: use one like 127.0.0.1:8123", c.Listen)
 	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is in use by another program: stop it or choose another address with --listen",
-			c.Listen)
+		return nil, fmt.Errorf("%s is in use by another program: stop it or choose another address "+
+			"(--listen; for hooktape, --embedded-addr or embedded.addr in its configuration)", c.Listen)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", c.Listen, err)

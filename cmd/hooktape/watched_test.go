@@ -208,7 +208,7 @@ func (w *watched) traffic() {
 	})
 	w.eventually("the metrics count all of it", func() error {
 		page := w.scrape()
-		for _, sample := range []string{`hooktape_endpoint_state\{hooktape_endpoint="parrot",hooktape_state="broken",.*\} 1`,
+		for _, sample := range []string{`hooktape_endpoint_state\{hooktape_endpoint="parrot",hooktape_state="failing",.*\} 1`,
 			`hooktape_deliveries_total\{hooktape_endpoint="\(url\)",hooktape_state="delivered",.*\} 5`,
 			`hooktape_deliveries_total\{hooktape_endpoint="crm",hooktape_state="delivered",.*\} 6`,
 			`hooktape_replay_deliveries\{hooktape_endpoint="parrot",hooktape_state="open",.*\} 5`,

@@ -116,7 +116,7 @@ func TestDeliveries(t *testing.T) {
 	}
 	dsn := storetest.DSN(t)
 	db, now := openStore(t, dsn), time.Now()
-	for name, state := range map[string]string{"down": "broken", "slow": "active", "held": "paused", "good": "active"} {
+	for name, state := range map[string]string{"down": "failing", "slow": "active", "held": "paused", "good": "active"} {
 		reason := map[string]string{"down": "status 503"}[name]
 		if err := db.SaveEndpointState(t.Context(),
 			event.EndpointState{Endpoint: name, State: state, Reason: reason, UpdatedAt: now}); err != nil {

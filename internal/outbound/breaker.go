@@ -156,9 +156,9 @@ func (b *Breaker) ProbeNow(now time.Time) {
 
 // The states of a breaker, as the table endpoint_states has them.
 const (
-	StateActive = "active"
-	StatePaused = "paused"
-	StateBroken = "broken" // open
+	StateActive  = "active"
+	StatePaused  = "paused"
+	StateFailing = "failing" // open
 )
 
 // Snapshot returns the endpoint's state, with the reason for a pause or of the last failure, and the time before which
@@ -172,7 +172,7 @@ func (b *Breaker) Snapshot(now time.Time) (s event.EndpointState) {
 	case b.paused != "":
 		s.State, s.Reason = StatePaused, b.paused
 	case b.open:
-		s.State, s.NextProbe = StateBroken, b.probeAt
+		s.State, s.NextProbe = StateFailing, b.probeAt
 	}
 	if b.holdTill.After(now) && b.holdTill.After(s.NextProbe) {
 		s.NextProbe = b.holdTill

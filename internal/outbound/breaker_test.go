@@ -42,7 +42,7 @@ func TestBreakerProbesAtGrowingIntervals(t *testing.T) {
 		now = now.Add(interval)
 		probe := mustAdmit(t, b, now)
 		mustHold(t, b, now.Add(time.Hour)) // one probe at a time
-		if s := b.Snapshot(noon); s.State != StateBroken || s.Reason != "answered 503" || s.NextProbe.After(now) {
+		if s := b.Snapshot(noon); s.State != StateFailing || s.Reason != "answered 503" || s.NextProbe.After(now) {
 			t.Errorf("%+v", s)
 		}
 		b.Report(probe, bad, now)
@@ -96,7 +96,7 @@ func TestLaterRetryAfter(t *testing.T) {
 	b := NewBreaker(BreakerOptions{Failures: 1, ProbeAfter: 10 * time.Second, ProbeMax: time.Minute})
 	b.Report(mustAdmit(t, b, noon), Answer{Outcome: event.OutcomeStatus, Status: 503, RetryAfter: time.Minute}, noon)
 	mustHold(t, b, noon.Add(59*time.Second))
-	if s := b.Snapshot(noon); s.State != StateBroken || !s.NextProbe.Equal(noon.Add(time.Minute)) {
+	if s := b.Snapshot(noon); s.State != StateFailing || !s.NextProbe.Equal(noon.Add(time.Minute)) {
 		t.Errorf("%+v", s)
 	}
 }

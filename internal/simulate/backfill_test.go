@@ -54,9 +54,9 @@ func TestBackfill(t *testing.T) {
 	const window = 3 * 24 * time.Hour
 	from, to := until.Add(-19*24*time.Hour), until.Add(-30*time.Hour)
 	r := a.Truth().Between(simulate.Question{From: from, To: to, Within: window})
-	whole := a.Truth().Whole(window)
-	if n := number(t, conn, "SELECT count() FROM events"); n != whole.All.Events || n != last.Events {
-		t.Errorf("%d events stored, %d reported, want %d", n, last.Events, whole.All.Events)
+	all := whole(a, window)
+	if n := number(t, conn, "SELECT count() FROM events"); n != all.All.Events || n != last.Events {
+		t.Errorf("%d events stored, %d reported, want %d", n, last.Events, all.All.Events)
 	}
 	inside := fmt.Sprintf("received_at >= fromUnixTimestamp64Micro(%d) AND received_at < fromUnixTimestamp64Micro(%d)",
 		from.UnixMicro(), to.UnixMicro())

@@ -35,7 +35,7 @@ func (t *tally) levels(goals []string) (reached int, done int64) {
 	return reached, done
 }
 
-func funnel[K comparable](m map[K]*Funnel, key K) *Funnel {
+func funnel(m map[string]*Funnel, key string) *Funnel {
 	f, ok := m[key]
 	if !ok {
 		f = &Funnel{}
@@ -104,9 +104,6 @@ func (t *tally) tagsOf(v *visit) tags {
 		return tags{}
 	}
 	c := v.tags()
-	if t.q.Fold {
-		return tags{fold(c.source), fold(c.medium), fold(c.name)}
-	}
 	return tags{c.source, c.medium, c.name}
 }
 

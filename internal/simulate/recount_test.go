@@ -53,7 +53,7 @@ func TestTruth(t *testing.T) {
 			events := all(a)
 			for _, q := range []simulate.Question{
 				{From: a.From, To: a.Until, Within: 24 * time.Hour},
-				{From: a.From, To: a.Until, Within: 30 * 24 * time.Hour, Fold: true},
+				{From: a.From, To: a.Until, Within: 30 * 24 * time.Hour},
 				{From: until.Add(-9*24*time.Hour - 7*time.Hour), To: until.Add(-2 * 24 * time.Hour),
 					Within: 2 * time.Hour},
 				{From: until.Add(-20 * 24 * time.Hour), To: until, Within: 72 * time.Hour,
@@ -241,8 +241,8 @@ func recountSource(events []event.Event, q simulate.Question, goals []string) *s
 			if moment.IsZero() {
 				continue
 			}
-			for which, key := range [][3]string{firstTouch(flow, q.Fold), lastTouch(flow, moment, q.Fold),
-				lastTouch(flow, q.To, q.Fold)} {
+			for which, key := range [][3]string{firstTouch(flow), lastTouch(flow, moment),
+				lastTouch(flow, q.To)} {
 				g := touches[which][key]
 				if g == nil {
 					g = &simulate.Touch{UTMSource: key[0], UTMMedium: key[1], UTMCampaign: key[2]}
@@ -347,28 +347,20 @@ func chains(flow []event.Event, goals []string, within time.Duration) (reached i
 	return reached, done
 }
 
-func tagsOf(e event.Event, fold bool) [3]string {
-	key := [3]string{e.UTMSource, e.UTMMedium, e.UTMCampaign}
-	for i := range key {
-		if fold {
-			key[i] = strings.ToLower(strings.TrimSpace(key[i]))
-		}
-	}
-	return key
-}
+func tagsOf(e event.Event) [3]string { return [3]string{e.UTMSource, e.UTMMedium, e.UTMCampaign} }
 
-func firstTouch(flow []event.Event, fold bool) [3]string {
+func firstTouch(flow []event.Event) [3]string {
 	for _, e := range flow {
-		if key := tagsOf(e, fold); key != [3]string{} {
+		if key := tagsOf(e); key != [3]string{} {
 			return key
 		}
 	}
 	return [3]string{}
 }
 
-func lastTouch(flow []event.Event, until time.Time, fold bool) (last [3]string) {
+func lastTouch(flow []event.Event, until time.Time) (last [3]string) {
 	for _, e := range flow {
-		if key := tagsOf(e, fold); key != [3]string{} && !e.ReceivedAt.After(until) {
+		if key := tagsOf(e); key != [3]string{} && !e.ReceivedAt.After(until) {
 			last = key
 		}
 	}

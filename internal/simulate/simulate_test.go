@@ -31,9 +31,8 @@ func TestSameAccountSameBytes(t *testing.T) {
 	if hashOf(t, account(t, nil)) != hashOf(t, a) {
 		t.Error("the account depends on the number of processors")
 	}
-	if asJSON(t, a.Truth().Whole(time.Hour)) == asJSON(t, account(t, func(o *simulate.Options) {
-		o.Seed++
-	}).Truth().Whole(time.Hour)) {
+	other := account(t, func(o *simulate.Options) { o.Seed++ })
+	if asJSON(t, whole(a, time.Hour)) == asJSON(t, whole(other, time.Hour)) {
 		t.Error("two seeds have the same account")
 	}
 }
@@ -93,9 +92,14 @@ func TestStream(t *testing.T) {
 			}
 		}
 	}
-	if n := len(ids); uint64(n) != a.Truth().Whole(time.Hour).All.Events {
+	if n := len(ids); uint64(n) != whole(a, time.Hour).All.Events {
 		t.Errorf("%d different ids", n)
 	}
+}
+
+// whole returns the truth about the whole history.
+func whole(a *simulate.Account, within time.Duration) simulate.Report {
+	return a.Truth().Between(simulate.Question{From: a.From, To: a.Until, Within: within})
 }
 
 func header(e event.Event, name string) string {
@@ -109,7 +113,7 @@ func header(e event.Event, name string) string {
 // TestRealistic verifies that the account has what a person expects to see in the dashboards.
 func TestRealistic(t *testing.T) {
 	a := account(t, func(o *simulate.Options) { o.Subscribers, o.From = 30_000, until.Add(-60*24*time.Hour) })
-	r := a.Truth().Between(simulate.Question{From: a.From, To: a.Until, Within: 30 * 24 * time.Hour, Fold: true})
+	r := whole(a, 30*24*time.Hour)
 	rate := func(s *simulate.Source, source string) float64 {
 		var leads, conversions uint64
 		for _, g := range s.FirstTouch {

@@ -33,11 +33,10 @@ func newTally(a *Account, q Question) *tally {
 }
 
 func newSource() *Source {
-	s := &Source{Verdicts: map[string]uint64{}, Kinds: map[string]uint64{}, days: map[int64]Activity{},
-		weeks: map[int64]Activity{}, StepEvents: map[string]uint64{}, Steps: map[string]uint64{}, Funnel: &Funnel{},
-		Channels:   map[string]*Funnel{},
-		dayCohorts: map[int64]*Funnel{}, weekCohorts: map[int64]*Funnel{}, stepTimes: map[string][]int64{},
-		tagged: map[*campaign]uint64{}}
+	s := &Source{Verdicts: map[string]uint64{}, Kinds: map[string]uint64{}, Days: map[string]Activity{},
+		Weeks: map[string]Activity{}, StepEvents: map[string]uint64{}, Steps: map[string]uint64{}, Funnel: &Funnel{},
+		Channels: map[string]*Funnel{}, DayCohorts: map[string]*Funnel{}, WeekCohorts: map[string]*Funnel{},
+		stepTimes: map[string][]int64{}, tagged: map[*campaign]uint64{}}
 	for i := range s.touches {
 		s.touches[i] = map[tags]*Touch{}
 	}
@@ -131,7 +130,7 @@ func (t *tally) subscriber(name string, l *life) {
 	levels, done := t.levels(goals)
 	if lead != 0 {
 		for _, f := range []*Funnel{s.Funnel, funnel(s.Channels, channels[l.channel].name),
-			funnel(s.dayCohorts, dayNumber(lead)), funnel(s.weekCohorts, weekNumber(lead))} {
+			funnel(s.DayCohorts, dayOf(lead)), funnel(s.WeekCohorts, weekOf(lead))} {
 			f.count(len(goals), levels, contact != 0)
 		}
 	}
@@ -145,19 +144,19 @@ func (t *tally) activity(s *Source) {
 		return
 	}
 	first, active := t.seen[0].at, false
-	lastDay, lastWeek := int64(-1), int64(-1)
+	lastDay, lastWeek := "", ""
 	for _, v := range t.seen {
 		if !t.inside(v) {
 			continue
 		}
 		active = true
-		if d := dayNumber(v.at); d != lastDay {
+		if d := dayOf(v.at); d != lastDay {
 			lastDay = d
-			s.days[d] = s.days[d].plus(first >= t.from && d == dayNumber(first))
+			s.Days[d] = s.Days[d].plus(first >= t.from && d == dayOf(first))
 		}
-		if w := weekNumber(v.at); w != lastWeek {
+		if w := weekOf(v.at); w != lastWeek {
 			lastWeek = w
-			s.weeks[w] = s.weeks[w].plus(first >= t.from && w == weekNumber(first))
+			s.Weeks[w] = s.Weeks[w].plus(first >= t.from && w == weekOf(first))
 		}
 	}
 	switch {
@@ -234,17 +233,9 @@ func (t *tally) first(step string) int64 {
 	return 0
 }
 
-func dayNumber(at int64) int64  { return (at + 3*hour) / day }
-func weekNumber(at int64) int64 { return (dayNumber(at) + 3) / 7 } // 1970-01-01 was a Thursday
-
-// dayName and weekName name a day, and a week by its Monday, in Zone.
-func dayName(number int64) string  { return time.Unix(number*86400, 0).UTC().Format(time.DateOnly) }
-func weekName(number int64) string { return dayName(number*7 - 3) }
-
-func named[V any](m map[int64]V, name func(int64) string) map[string]V {
-	out := make(map[string]V, len(m))
-	for number, v := range m {
-		out[name(number)] = v
-	}
-	return out
+// dayOf and weekOf name a day, and a week by its Monday, in Zone.
+func dayOf(at int64) string { return time.UnixMicro(at).In(Zone).Format(time.DateOnly) }
+func weekOf(at int64) string {
+	t := time.UnixMicro(at).In(Zone)
+	return t.AddDate(0, 0, -int(t.Weekday()+6)%7).Format(time.DateOnly)
 }

@@ -14,8 +14,6 @@ type Question struct {
 	// Goals are the steps of each source's funnel, in order; the last is the conversion. A source without any has the
 	// funnel of its flow (of the course, where it has both).
 	Goals map[string][]string
-	// Fold takes tags that differ only in case and in spaces around them for the same.
-	Fold bool
 }
 
 // Report is the truth about a range of time. Sources has each source by its name; All is the account as if it were one
@@ -64,10 +62,7 @@ type Source struct {
 	Untagged  Untagged                                `json:"untagged"`
 	Spellings map[string]map[string]map[string]uint64 `json:"spellings,omitempty"`
 
-	// While counting: days and weeks by their numbers, times in microseconds.
-	days, weeks             map[int64]Activity
-	dayCohorts, weekCohorts map[int64]*Funnel
-
+	// While counting, with times in microseconds.
 	tagged     map[*campaign]uint64
 	touches    [3]map[tags]*Touch
 	stepTimes  map[string][]int64
@@ -111,11 +106,6 @@ type Truth struct{ a *Account }
 // Truth returns the truth about the account.
 func (a *Account) Truth() Truth { return Truth{a} }
 
-// Whole asks for the whole history with a conversion window.
-func (t Truth) Whole(within time.Duration) Report {
-	return t.Between(Question{From: t.a.From, To: t.a.Until, Within: within})
-}
-
 // Between answers a question.
 func (t Truth) Between(q Question) Report {
 	counted := newTally(t.a, q)
@@ -152,9 +142,6 @@ func (t *tally) report() Report {
 
 // finish computes the exported fields from the counts.
 func (s *Source) finish() {
-	s.Days, s.Weeks = named(s.days, dayName), named(s.weeks, weekName)
-	s.DayCohorts = named(s.dayCohorts, dayName)
-	s.WeekCohorts = named(s.weekCohorts, weekName)
 	s.FirstTouch = sortTouches(s.touches[0])
 	s.LastTouch = sortTouches(s.touches[1])
 	s.LatestTouch = sortTouches(s.touches[2])

@@ -32,13 +32,15 @@ type Steered struct {
 	At     time.Time
 	// Rate is the last rate set; nil if none was, because 0 means no limit.
 	Rate *float64
+	// Retry is the number of the last command to try deliveries now, 0 if there was none: see Store.RetryCommands.
+	Retry uint64
 }
 
 // lastCommands is a subquery with one row per target of a command. No command undoes a cancel, for example a concurrent
 // pause by another person or by a rule.
-const lastCommands = `(SELECT target, last.1 AS action, if(last.3 = '', 'by ' || last.2, last.3 || ' (by ' || last.2 || ')') AS why, last.4 AS number, last.5 AS at, rate_set, rate FROM
+const lastCommands = `(SELECT target, last.1 AS action, if(last.3 = '', 'by ' || last.2, last.3 || ' (by ' || last.2 || ')') AS why, last.4 AS number, last.5 AS at, rate_set, rate, retry FROM
 	(SELECT target, argMaxIf((action, by, reason, number, at), (action = 'cancel', number, at), action NOT IN ('set-rate', 'retry')) AS last,
-		countIf(action = 'set-rate') > 0 AS rate_set, argMaxIf(rate, (number, at), action = 'set-rate') AS rate
+		countIf(action = 'set-rate') > 0 AS rate_set, argMaxIf(rate, (number, at), action = 'set-rate') AS rate, maxIf(number, action = 'retry') AS retry
 	FROM commands GROUP BY target))`
 
 // Steering returns the combined commands of each target, by its name or id.
@@ -48,11 +50,11 @@ func (s *Store) Steering(ctx context.Context) (map[string]Steered, error) {
 		Steered
 	}
 	rows, err := collect(ctx, s.conn, "read commands",
-		"SELECT target, action, why, number, at, rate_set, rate FROM "+lastCommands, nil,
+		"SELECT target, action, why, number, at, rate_set, rate, retry FROM "+lastCommands, nil,
 		func(rows driver.Rows, r *row) error {
 			var set uint8
 			var rate float64
-			err := rows.Scan(&r.target, (*string)(&r.Action), &r.Why, &r.Number, &r.At, &set, &rate)
+			err := rows.Scan(&r.target, (*string)(&r.Action), &r.Why, &r.Number, &r.At, &set, &rate, &r.Retry)
 			if set != 0 {
 				r.Rate = &rate
 			}
@@ -67,28 +69,22 @@ func (s *Store) Steering(ctx context.Context) (map[string]Steered, error) {
 
 // RetryCommand is a command to try deliveries now.
 type RetryCommand struct {
-	Target string
 	Number uint64
 	At     time.Time // deliveries that were tried later are not concerned
 	Events []uuid.UUID
 }
 
-// RetryCommands returns the commands to try deliveries that were given since a time of the server's clock, without the
-// known ones: their events may be many.
-func (s *Store) RetryCommands(ctx context.Context, since time.Time, known []RetryCommand) ([]RetryCommand, error) {
+// RetryCommands returns the commands to a target to try deliveries now, with greater numbers than after, that were given
+// since a time of the server's clock.
+func (s *Store) RetryCommands(ctx context.Context, target string, after uint64, since time.Time) ([]RetryCommand,
+	error) {
 	where := &conditions{}
+	where.add("target = {}", "String", target)
+	where.add("number > {}", "UInt64", after)
 	where.addTime("at >= {}", since)
 	where.require("action = 'retry'")
-	if len(known) > 0 {
-		keys := make([]string, len(known))
-		for i, c := range known {
-			keys[i] = fmt.Sprintf("%d %s", c.Number, c.Target)
-		}
-		where.add("concat(toString(number), ' ', target) NOT IN {}", "Array(String)", keys)
-	}
-	return collect(ctx, s.conn, "read commands", "SELECT target, number, at, events FROM commands WHERE "+
-		where.String()+
-		" ORDER BY at, target, number", where.args, func(rows driver.Rows, c *RetryCommand) error {
-		return rows.Scan(&c.Target, &c.Number, &c.At, &c.Events)
+	return collect(ctx, s.conn, "read commands", "SELECT number, at, events FROM commands WHERE "+where.String()+
+		" ORDER BY number", where.args, func(rows driver.Rows, c *RetryCommand) error {
+		return rows.Scan(&c.Number, &c.At, &c.Events)
 	})
 }

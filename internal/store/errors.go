@@ -95,6 +95,7 @@ const (
 	codeSyntax          = 62
 	codeUnknownDatabase = 81
 	codeTableIsDropped  = 218
+	codeTableRenamed    = 517 // CANNOT_ASSIGN_ALTER: it was renamed during the statement
 	codeTableReplaced   = 741 // TABLE_UUID_MISMATCH: another table has this name now
 )
 

@@ -94,11 +94,11 @@ func TestManyIDs(t *testing.T) {
 	if err := d.AddCommand(background, command); err != nil {
 		t.Fatal(err)
 	}
-	commands, err := d.RetryCommands(background, dawn, nil)
+	commands, err := d.RetryCommands(background, "crm", 0, dawn)
 	if err != nil || len(commands) != 1 || len(commands[0].Events) != 10_000 {
 		t.Fatalf("%d commands, %v", len(commands), err)
 	}
-	if commands, err = d.RetryCommands(background, dawn, commands); err != nil || len(commands) > 0 {
+	if commands, err = d.RetryCommands(background, "crm", commands[0].Number, dawn); err != nil || len(commands) > 0 {
 		t.Errorf("%d new commands, %v", len(commands), err)
 	}
 }

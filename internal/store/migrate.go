@@ -79,7 +79,7 @@ func (s *Store) Migrate(ctx context.Context) (applied int, err error) {
 	for range 5 {
 		results, upErr := provider.Up(ctx)
 		applied, err = applied+len(results), upErr
-		if !hasCode(err, codeTableExists, codeUnknownTable, codeTableIsDropped, codeTableReplaced) {
+		if !hasCode(err, codeTableExists, codeUnknownTable, codeTableIsDropped, codeTableRenamed, codeTableReplaced) {
 			break
 		}
 	}

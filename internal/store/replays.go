@@ -189,6 +189,13 @@ type Unfinished struct {
 // UnfinishedReplays returns the replays that the process that delivers has saved as running or paused, in order of
 // creation. They lack their selections, which may have megabytes and are frozen.
 func (s *Store) UnfinishedReplays(ctx context.Context) ([]Unfinished, error) {
+	// Mostly there are none. To find that out without commands takes the server a quarter of the time.
+	var count uint64
+	err := s.conn.QueryRow(ctx, "SELECT count() FROM replays FINAL WHERE state != 'done' AND NOT "+
+		inStates("state", event.FinalReplayStates)).Scan(&count)
+	if err != nil || count == 0 {
+		return nil, explain("read replays", err)
+	}
 	columns := strings.Join(replayColumns, ", ")
 	columns = strings.Replace(columns, "selection", "'{}' AS no_selection", 1)
 	columns = strings.Replace(columns, "retries", "'' AS no_retries", 1)

@@ -122,11 +122,11 @@ var cases = map[string]struct {
 	},
 	"hooktape-breaker-open": {
 		calm: []string{
-			endpointState("crm", "broken", "3 MINUTE"), endpointState("crm", "active", "1 MINUTE"),
-			endpointState("gone", "broken", "3 MINUTE"), endpointState("gone", "removed", "1 MINUTE"),
+			endpointState("crm", "failing", "3 MINUTE"), endpointState("crm", "active", "1 MINUTE"),
+			endpointState("gone", "failing", "3 MINUTE"), endpointState("gone", "removed", "1 MINUTE"),
 			endpointState("sheet", "paused", "1 MINUTE"),
 		},
-		alarm: []string{endpointState("crm", "broken", "0 MINUTE")},
+		alarm: []string{endpointState("crm", "failing", "0 MINUTE")},
 		want:  []string{"crm"},
 	},
 	"hooktape-storing-lag": {

@@ -5,25 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
-	"hooktape/internal/testutil"
+	"hooktape/test/receiver"
 )
 
 // backend is an endpoint that answers external requests. It can change its behaviour at any time.
 type backend struct {
-	addr string
+	*receiver.Server[conduct]
 
-	mu      sync.Mutex
-	server  *http.Server // nil: killed
-	serving sync.WaitGroup
-	answer  conduct
-	over    chan struct{} // closed when the behaviour changes
-	got     map[string]int
+	mu  sync.Mutex
+	got map[string]int
 }
 
 // conduct answers a request whose number is n. over is closed when the behaviour changes.
@@ -32,51 +27,13 @@ type conduct func(w http.ResponseWriter, r *http.Request, n string, over <-chan 
 // price is the answer of a backend to request n.
 func price(n string) string { return `{"price":"` + strings.Repeat("1", 500) + n + `"}` }
 
-func listenBackend() (*backend, error) {
-	addr, err := testutil.FreeAddr()
-	if err != nil {
-		return nil, err
-	}
-	b := &backend{addr: addr, answer: answers, over: make(chan struct{}), got: map[string]int{}}
-	return b, b.up()
+func listenBackend() (b *backend, err error) {
+	b = &backend{got: map[string]int{}}
+	b.Server, err = receiver.Serve[conduct](b, answers)
+	return b, err
 }
 
-func (b *backend) url() string { return "http://" + b.addr + "/backend?key=1" }
-
-// behave changes the answer to all following requests. Hanging requests end.
-func (b *backend) behave(c conduct) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	close(b.over)
-	b.answer, b.over = c, make(chan struct{})
-}
-
-// down closes the port and all connections.
-func (b *backend) down() {
-	b.mu.Lock()
-	server := b.server
-	b.server = nil
-	b.mu.Unlock()
-	if server != nil {
-		server.Close()
-		b.behave(answers)
-		b.serving.Wait()
-	}
-}
-
-// up opens the port again.
-func (b *backend) up() error {
-	listener, err := net.Listen("tcp", b.addr)
-	if err != nil {
-		return fmt.Errorf("open the port of the backend: %w", err)
-	}
-	server := &http.Server{Handler: b}
-	b.mu.Lock()
-	b.server = server
-	b.mu.Unlock()
-	b.serving.Go(func() { _ = server.Serve(listener) }) // until it is closed
-	return nil
-}
+func (b *backend) url() string { return "http://" + b.Addr + "/backend?key=1" }
 
 // ServeHTTP answers as the behaviour says.
 func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -88,8 +45,8 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	b.mu.Lock()
 	b.got[n]++
-	answer, over := b.answer, b.over
 	b.mu.Unlock()
+	answer, over := b.Behaviour()
 	answer(w, r, n, over)
 }
 

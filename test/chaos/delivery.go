@@ -22,22 +22,16 @@ type delivery struct {
 	replay   uuid.UUID // zero: live
 }
 
-// endpointFault is a failure between ClickHouse and an endpoint.
-type endpointFault struct {
-	name string
-	// strike injects the fault. It returns when everything runs again; the load, if any, continues.
-	strike func(context.Context, *trial) error
-}
-
-var endpointFaults = []endpointFault{
-	{"endpoint down", endpointDown},
-	{"endpoint flapping", endpointFlapping},
-	{"endpoint hanging", endpointHanging},
-	{"endpoint busy (429)", endpointBusy},
-	{"replay killed", replayKilled},
-	{"clocks moved", clocksMoved},
-	{"frozen for long", clickHouseFrozenLong},
-	{"config written", configWritten},
+// endpointFaults are failures between ClickHouse and an endpoint.
+var endpointFaults = []fault{
+	{name: "endpoint down", strike: endpointDown, tested: "endpoint flapping"},
+	{name: "endpoint flapping", strike: endpointFlapping},
+	{name: "endpoint hanging", strike: endpointHanging},
+	{name: "endpoint busy (429)", strike: endpointBusy},
+	{name: "replay killed", strike: replayKilled},
+	{name: "clocks moved", strike: clocksMoved},
+	{name: "frozen for long", strike: clickHouseFrozenLong},
+	{name: "config written", strike: configWritten, tested: "TestHalfWrittenConfig of cmd/hooktape"},
 }
 
 const (
@@ -60,14 +54,14 @@ const (
 	subscribed = "    subscribe: {}\n"
 )
 
-// judgeReceived counts the results of the deliveries in r. It returns the broken promises as an error.
-func (t *trial) judgeReceived(ctx context.Context, r *receivedRow) error {
+// judgeReceived counts the results of the deliveries.
+func (t *trial) judgeReceived(ctx context.Context) (any, error) {
 	t.load.Stop()
 	// After a timeout it still counts what there is.
-	late := errors.Join(t.settle(ctx), t.settleDeliveries(ctx))
+	late, r := errors.Join(t.settle(ctx), t.settleDeliveries(ctx)), &receivedRow{fault: t.name}
 	err := errors.Join(late, t.countReceived(ctx, r), r.broken())
 	t.say(t.name, "%d selected, %d delivered, %d attempts", r.selected, r.delivered, r.attempts)
-	return err
+	return r, err
 }
 
 // beginDelivery starts a process that delivers to a receiver.

@@ -14,10 +14,10 @@ import (
 
 // The faults of external requests, for whose answer a bot waits.
 
-var forwardFaults = []endpointFault{
-	{"backend fails", backendFails},
-	{"killed forwarding", killedForwarding},
-	{"no CH, forwarding", clickHouseAwayForwarding},
+var forwardFaults = []fault{
+	{name: "backend fails", strike: backendFails},
+	{name: "killed forwarding", strike: killedForwarding},
+	{name: "no CH, forwarding", strike: clickHouseAwayForwarding},
 }
 
 const (
@@ -88,17 +88,17 @@ func backendFails(ctx context.Context, t *trial) error {
 	}{{"slow", slow(deadline / 4), gotAnswer}, {"hanging", hangs, gotFallback}, {"garbage", garbage, gotFallback},
 		{"cut off", cutOff, gotPart}, {"endless", endless, gotPart}, {"killed", nil, gotFallback}} {
 		if way.answer == nil {
-			f.down()
+			f.Down()
 		} else {
-			f.behave(way.answer)
+			f.Behave(way.answer)
 		}
 		if err := t.results(ctx, way.want, 2*t.bots); err != nil {
 			return err
 		}
 		if way.answer == nil {
-			err = f.up()
+			err = f.Up()
 		} else {
-			f.behave(answers)
+			f.Behave(answers)
 		}
 		if err := errors.Join(err, t.answered(ctx)); err != nil {
 			return err
@@ -147,7 +147,7 @@ func killedForwarding(ctx context.Context, t *trial) error {
 					return err
 				}
 			} else {
-				f.behave(stage.answer)
+				f.Behave(stage.answer)
 				select {
 				case <-reached:
 				case <-ctx.Done():
@@ -155,7 +155,7 @@ func killedForwarding(ctx context.Context, t *trial) error {
 				}
 			}
 			t.hooktape.Kill()
-			f.behave(answers)
+			f.Behave(answers)
 			if err := errors.Join(t.hooktape.Start(ctx), t.answered(ctx)); err != nil {
 				return err
 			}
@@ -236,8 +236,8 @@ func (a told) agrees(result string, killed bool) bool {
 }
 
 // judgeForwarded compares the ledger of the bots with the backend's, and with the stored events and attempts.
-func (t *trial) judgeForwarded(ctx context.Context, r *forwardRow) error {
-	f := t.forwarding
+func (t *trial) judgeForwarded(ctx context.Context) (any, error) {
+	f, r := t.forwarding, &forwardRow{fault: t.name}
 	f.stop()
 	err := errors.Join(t.settle(ctx), t.until(ctx, "an attempt for each event", func() bool {
 		return t.number(ctx, "SELECT count() FROM events") > 0 &&
@@ -245,7 +245,7 @@ func (t *trial) judgeForwarded(ctx context.Context, r *forwardRow) error {
 	}))
 	stored, failed := t.told(ctx)
 	if err = errors.Join(err, failed); err != nil {
-		return err
+		return r, err
 	}
 	r.sent, r.latest = len(f.ledger), int(-deadline.Milliseconds())
 	r.answers, r.fallbacks, r.parts, r.nothing = f.counts[gotAnswer], f.counts[gotFallback], f.counts[gotPart],
@@ -284,7 +284,7 @@ func (t *trial) judgeForwarded(ctx context.Context, r *forwardRow) error {
 	}
 	t.say(t.name, "%d answers, %d fallbacks, %d unknown; the latest reply came %d ms after the deadline", r.answers,
 		r.fallbacks, r.unknown, r.latest)
-	return r.broken()
+	return r, r.broken()
 }
 
 // told reads what is stored about each request, by its number.

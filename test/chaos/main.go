@@ -2,7 +2,7 @@
 // requests with the stored events, and the stored events with the requests at an endpoint.
 //
 //	go run ./test/chaos          about five minutes
-//	go run ./test/chaos -short   less than one
+//	go run ./test/chaos -short   less than one; the faults that no other test has
 //
 // Each fault has its own hooktape, spool and ClickHouse. After the fault the load ends and the spool drains. Then every
 // id that was answered with 200 must be in ClickHouse once, with the sent bytes. If the endpoint or the delivering
@@ -24,7 +24,7 @@ func main() { harness.Main(run) }
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
-	short := flags.Bool("short", false, "fewer rounds and shorter outages")
+	short := flags.Bool("short", false, "fewer rounds and shorter outages, without faults that other tests have")
 	only := flags.String("only", "", "only the faults whose names contain this")
 	processes, err := harness.Open(ctx, flags, args)
 	if err != nil {
@@ -37,7 +37,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limits.atMost)
 	defer cancel()
-	return (&suite{harness: processes, scale: limits, out: stdout, begun: time.Now()}).all(ctx, *only)
+	return (&suite{harness: processes, scale: limits, short: *short, out: stdout, begun: time.Now()}).all(ctx, *only)
 }
 
 // scale sets the length and the load of a run.

@@ -20,6 +20,7 @@ import (
 type suite struct {
 	harness *harness.Harness
 	scale
+	short bool
 	begun time.Time
 
 	printing sync.Mutex
@@ -33,98 +34,98 @@ type fault struct {
 	strike func(context.Context, *trial) error
 	// possible returns an error on machines that cannot inject the fault; nil: all can.
 	possible func(*suite) error
+	// tested names the tests that prove the same at every make test. A short run of all faults leaves this one out.
+	tested string
 }
 
 var faults = []fault{
-	{"hooktape killed", hooktapeKilled, nil},
-	{"ClickHouse killed", clickHouseKilled, nil},
-	{"both killed", bothKilled, nil},
-	{"ClickHouse away", clickHouseAway, nil},
-	{"ClickHouse frozen", clickHouseFrozen, nil},
-	{"spool full", spoolFull, nil},
-	{"write error", writeError, nil},
-	{"fsync error", fsyncError, nil},
-	{"power cut", powerCut, nil},
-	{"disk filled", diskFilled, canMount},
-	{"bits flipped", bitsFlipped, nil},
+	{name: "hooktape killed", strike: hooktapeKilled, tested: "both killed; TestKillBetweenAnswerAndDrain"},
+	{name: "ClickHouse killed", strike: clickHouseKilled},
+	{name: "both killed", strike: bothKilled},
+	{name: "ClickHouse away", strike: clickHouseAway},
+	{name: "ClickHouse frozen", strike: clickHouseFrozen},
+	{name: "spool full", strike: spoolFull},
+	{name: "write error", strike: writeError, tested: "TestFailure of internal/spool"},
+	{name: "fsync error", strike: fsyncError, tested: "TestFailure of internal/spool"},
+	{name: "power cut", strike: powerCut, tested: "TestCrash of internal/spool"},
+	{name: "disk filled", strike: diskFilled, possible: canMount, tested: "TestFullDisk of cmd/hooktape"},
+	{name: "bits flipped", strike: bitsFlipped, tested: "TestRot of internal/spool; TestDamagedSpool of cmd/hooktape"},
+}
+
+// group has faults whose results are judged alike. judge returns the row of a fault's results, which is a pointer to a
+// struct, and the broken promises as an error.
+type group struct {
+	faults []fault
+	judge  func(*trial, context.Context) (row any, err error)
+}
+
+// groups begin with the faults that take longest.
+var groups = []group{
+	{endpointFaults, (*trial).judgeReceived},
+	{faults, (*trial).judgeStored},
+	{forwardFaults, (*trial).judgeForwarded},
 }
 
 // all injects the faults, some at a time, and prints the tables. Its error lists the broken promises.
 func (a *suite) all(ctx context.Context, only string) error {
-	here := slices.DeleteFunc(slices.Clone(faults), func(f fault) bool { return !strings.Contains(f.name, only) })
-	here = slices.DeleteFunc(here, func(f fault) bool {
-		if f.possible == nil {
-			return false
+	var working errgroup.Group
+	working.SetLimit(a.atOnce)
+	tables, failed := make([][]any, len(groups)), make([][]error, len(groups))
+	for i, g := range groups {
+		tables[i], failed[i] = make([]any, len(g.faults)), make([]error, len(g.faults))
+		for j, f := range g.faults {
+			if !strings.Contains(f.name, only) || a.short && only == "" && f.tested != "" || !a.possible(f) {
+				continue
+			}
+			working.Go(func() error { // a failure does not stop the other faults
+				tables[i][j], failed[i][j] = a.one(ctx, f, g.judge)
+				return nil
+			})
 		}
-		err := f.possible(a)
-		if err != nil {
-			a.say(f.name, "NOT TRIED: %v", err)
-		}
-		return err != nil
-	})
-	there := slices.DeleteFunc(slices.Clone(endpointFaults), func(f endpointFault) bool {
-		return !strings.Contains(f.name, only)
-	})
-	between := slices.DeleteFunc(slices.Clone(forwardFaults), func(f endpointFault) bool {
-		return !strings.Contains(f.name, only)
-	})
-	stored, received, forwarded := make([]row, len(here)), make([]receivedRow, len(there)), make([]forwardRow,
-		len(between))
-	failed := make([]error, len(here)+len(there)+len(between))
-	var group errgroup.Group
-	group.SetLimit(a.atOnce)
-	begin := func(i int, one func() error) {
-		group.Go(func() error { failed[i] = one(); return nil }) // a failure does not stop the other faults
 	}
-	for i, f := range there { // first, because they take longest
-		received[i].fault = f.name
-		begin(len(here)+i, func() error {
-			return a.one(ctx, f.name, f.strike, func(t *trial) error { return t.judgeReceived(ctx, &received[i]) })
-		})
+	_ = working.Wait()
+	for i := range tables {
+		printTable(a.out, slices.DeleteFunc(tables[i], func(row any) bool { return row == nil }))
 	}
-	for i, f := range here {
-		stored[i].fault = f.name
-		begin(i, func() error {
-			return a.one(ctx, f.name, f.strike, func(t *trial) error { return t.judgeStored(ctx, &stored[i]) })
-		})
-	}
-	for i, f := range between {
-		forwarded[i].fault = f.name
-		begin(len(here)+len(there)+i, func() error {
-			return a.one(ctx, f.name, f.strike, func(t *trial) error { return t.judgeForwarded(ctx, &forwarded[i]) })
-		})
-	}
-	_ = group.Wait()
-	printTable(a.out, stored)
-	printTable(a.out, received)
-	printTable(a.out, forwarded)
-	return errors.Join(failed...)
+	return errors.Join(slices.Concat(failed...)...)
 }
 
-// one injects one fault and checks the result.
-func (a *suite) one(ctx context.Context, name string, strike func(context.Context, *trial) error,
-	judge func(*trial) error) (err error) {
-	t := &trial{suite: a, name: name}
+// possible reports whether this machine can inject a fault.
+func (a *suite) possible(f fault) bool {
+	if f.possible == nil {
+		return true
+	}
+	err := f.possible(a)
+	if err != nil {
+		a.say(f.name, "NOT TRIED: %v", err)
+	}
+	return err == nil
+}
+
+// one injects one fault and judges the results.
+func (a *suite) one(ctx context.Context, f fault, judge func(*trial, context.Context) (any, error)) (row any,
+	err error) {
+	t := &trial{suite: a, name: f.name}
 	defer t.end()
 	if t.engine, _, err = a.harness.NewDatabase(ctx); err == nil {
-		err = strike(ctx, t)
+		err = f.strike(ctx, t)
 	}
 	if err == nil {
-		err = judge(t)
+		row, err = judge(t, ctx)
 	}
 	if err != nil {
-		a.say(name, "FAILED: %v", err)
-		return fmt.Errorf("%s: %w", name, err)
+		a.say(f.name, "FAILED: %v", err)
+		err = fmt.Errorf("%s: %w", f.name, err)
 	}
-	return nil
+	return row, err
 }
 
-// judgeStored counts the results of the requests in r. It returns the broken promises as an error.
-func (t *trial) judgeStored(ctx context.Context, r *row) error {
-	ledger := t.load.Stop()
+// judgeStored counts the results of the requests.
+func (t *trial) judgeStored(ctx context.Context) (any, error) {
+	ledger, r := t.load.Stop(), &row{fault: t.name}
 	err := errors.Join(t.settle(ctx), t.count(ctx, ledger, r), r.broken())
 	t.say(t.name, "%d acknowledged, %d stored", r.acknowledged, r.stored)
-	return err
+	return r, err
 }
 
 // say prints a line of progress.

@@ -32,13 +32,13 @@ func (r *row) broken() error {
 	return nil
 }
 
-// printTable prints the fields of rows that have a tag column, and their sums.
-func printTable[T any](out io.Writer, rows []T) {
+// printTable prints the fields of rows that have a tag column, and their sums. Rows are pointers to structs of one type.
+func printTable(out io.Writer, rows []any) {
 	if len(rows) == 0 {
 		return
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	t := reflect.TypeFor[T]()
+	t := reflect.TypeOf(rows[0]).Elem()
 	line := func(cell func(field int) any) {
 		for i := range t.NumField() {
 			if t.Field(i).Tag.Get("column") != "" {
@@ -53,7 +53,7 @@ func printTable[T any](out io.Writer, rows []T) {
 	sums[0] = "all"
 	for _, r := range rows {
 		line(func(i int) any {
-			v := reflect.ValueOf(r).Field(i)
+			v := reflect.ValueOf(r).Elem().Field(i)
 			if v.CanInt() {
 				sum, _ := sums[i].(int64)
 				sums[i] = sum + v.Int()

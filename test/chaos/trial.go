@@ -156,7 +156,8 @@ func (t *trial) end() {
 		if t.forwarding.bots != nil {
 			t.forwarding.stop()
 		}
-		t.forwarding.down()
+		t.forwarding.Behave(answers) // ends hanging requests
+		t.forwarding.Down()
 	}
 	if t.local != nil {
 		t.local.stop()

@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"hooktape/test/harness"
-	"hooktape/test/load"
 )
 
 // row has the results of one kind of telemetry.
@@ -19,97 +17,64 @@ type row struct {
 	what       string
 	told       int    // sent by hooktape
 	lost       int    // sent, but not in ClickHouse
-	example    string // of a lost one
 	duplicated int    // additional rows: the collector repeats an insert whose answer was lost
+	example    string // of a lost one
+}
+
+// queries return told, lost and duplicated, by the events and attempts in hooktape's own tables: all events are
+// accepted, and each acknowledged one has been delivered.
+var queries = []struct{ what, sql string }{
+	{"spans of requests", `SELECT (SELECT count() FROM events), (SELECT count() FROM events WHERE toString(id) NOT IN (
+		SELECT SpanAttributes['hooktape.event.id'] FROM otel_traces WHERE SpanKind = 'Server')),
+		count() - uniqExact(SpanId) FROM otel_traces WHERE SpanKind = 'Server'`},
+	{"spans of attempts", `SELECT (SELECT uniqExact(trace_id) FROM attempts),
+		(SELECT uniqExact(trace_id) FROM attempts WHERE trace_id NOT IN (SELECT TraceId FROM otel_traces WHERE SpanName = 'deliver')),
+		count() - uniqExact(SpanId) FROM otel_traces WHERE SpanName = 'deliver'`},
+	{"requests by the counter", `SELECT (SELECT count() FROM events) AS told, told - toInt64(max(Value)), 0
+		FROM otel_metrics_sum
+		WHERE MetricName = 'hooktape.ingest.requests' AND Attributes['hooktape.verdict'] = 'accepted'`},
 }
 
 // settling is the timeout for the last telemetry to arrive.
 const settling = 30 * time.Second
 
 // count compares the work of hooktape with the telemetry in ClickHouse, and prints the table.
-func (t *trial) count(ctx context.Context, ledger *load.Ledger) error {
-	var rows []row
+func (t *trial) count(ctx context.Context) error {
+	table := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "\ntelemetry\ttold\tLOST\tduplicated\t")
 	var failed []error
-	for _, count := range []func(context.Context, *load.Ledger) (row, error){t.requestSpans, t.attemptSpans,
-		t.requestCounter, t.logLines} {
+	add := func(count func() (row, error)) {
 		var r row
 		var err error
 		_ = harness.Until(ctx, settling, "what was told last", func() bool {
-			r, err = count(ctx, ledger)
+			r, err = count()
 			return err == nil && r.lost == 0 || harness.Pause(ctx, 200*time.Millisecond) != nil
 		})
-		switch {
-		case err != nil:
-			failed = append(failed, err)
-		case r.lost > 0 || r.told == 0:
-			failed = append(failed, fmt.Errorf("%s: %d of %d are lost, such as %s", r.what, r.lost, r.told, r.example))
+		if err == nil && (r.lost > 0 || r.told == 0) {
+			err = fmt.Errorf("%s: %d of %d are lost %s", r.what, r.lost, r.told, r.example)
 		}
-		rows = append(rows, r)
-	}
-	table := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "\ntelemetry\ttold\tLOST\tduplicated\t")
-	for _, r := range rows {
+		failed = append(failed, err)
 		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t\n", r.what, r.told, r.lost, r.duplicated)
 	}
-	return errors.Join(append(failed, table.Flush())...)
-}
-
-// requestSpans checks that each acknowledged request has its span.
-func (t *trial) requestSpans(ctx context.Context, ledger *load.Ledger) (row, error) {
-	r := row{what: "spans of requests", told: len(ledger.Acks)}
-	lines, err := t.db.Lines(ctx,
-		"SELECT SpanAttributes['hooktape.event.id'], count() FROM otel_traces WHERE SpanKind = 'Server' GROUP BY ALL")
-	if err != nil {
-		return r, err
-	}
-	stored := map[string]bool{}
-	for _, line := range lines {
-		id, n, _ := strings.Cut(line, "\t")
-		times, err := strconv.Atoi(n)
-		if err != nil {
+	for _, q := range queries {
+		add(func() (row, error) {
+			r := row{what: q.what}
+			text, err := t.db.Text(ctx, q.sql)
+			if err == nil {
+				_, err = fmt.Sscan(text, &r.told, &r.lost, &r.duplicated)
+			}
 			return r, err
-		}
-		stored[id] = true
-		r.duplicated += times - 1
+		})
 	}
-	for _, ack := range ledger.Acks {
-		if !stored[ack.ID.String()] {
-			r.lost, r.example = r.lost+1, ack.ID.String()
-		}
-	}
-	return r, nil
-}
-
-// attemptSpans checks that each attempt has its span.
-func (t *trial) attemptSpans(ctx context.Context, _ *load.Ledger) (r row, err error) {
-	r.what = "spans of attempts"
-	if r.told, err = t.db.Number(ctx, "SELECT uniqExact(trace_id) FROM attempts"); err != nil {
-		return r, err
-	}
-	if r.lost, err = t.db.Number(ctx,
-		"SELECT uniqExact(trace_id) FROM attempts WHERE trace_id NOT IN (SELECT TraceId FROM otel_traces WHERE "+
-			"SpanName = 'deliver')"); err != nil {
-		return r, err
-	}
-	r.duplicated, err = t.db.Number(ctx,
-		"SELECT count() - uniqExact(SpanId) FROM otel_traces WHERE SpanName = 'deliver'")
-	return r, err
-}
-
-// requestCounter checks that the last value of the counter is the number of acknowledged requests.
-func (t *trial) requestCounter(ctx context.Context, ledger *load.Ledger) (row, error) {
-	r := row{what: "requests by the counter", told: len(ledger.Acks)}
-	stored, err := t.db.Number(ctx, `SELECT toInt64(max(Value)) FROM otel_metrics_sum
-		WHERE MetricName = 'hooktape.ingest.requests' AND Attributes['hooktape.verdict'] = 'accepted'`)
-	r.lost = r.told - stored
-	return r, err
+	add(func() (row, error) { return t.logLines(ctx) })
+	return errors.Join(append(failed, table.Flush())...)
 }
 
 var message = regexp.MustCompile(`(?m)^time=(\S+) level=\S+ msg=("(?:[^"\\]|\\.)*"|\S+)`)
 
 // logLines checks that each line of the processes' logs is in ClickHouse, except for the time without a collector:
 // hooktape does not wait for one.
-func (t *trial) logLines(ctx context.Context, _ *load.Ledger) (row, error) {
+func (t *trial) logLines(ctx context.Context) (row, error) {
 	r := row{what: "log lines"}
 	lines, err := t.db.Lines(ctx, "SELECT Body FROM otel_logs WHERE ServiceName = 'hooktape'")
 	if err != nil {

@@ -67,7 +67,7 @@ func (t *trial) run(ctx context.Context) error {
 	ledger := t.load.Stop()
 	t.say("%d requests are acknowledged; all ends", len(ledger.Acks))
 	late := t.end(ctx, len(ledger.Acks)) // after a timeout, count what there is
-	err := errors.Join(late, t.count(ctx, ledger), t.ask(ctx))
+	err := errors.Join(late, t.count(ctx), t.ask(ctx))
 	if err != nil {
 		err = fmt.Errorf("%w\nlast output of the collector: %s", err, t.collector.Said())
 	}

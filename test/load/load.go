@@ -2,8 +2,8 @@
 // answered with 200, and how long the answer took.
 //
 // It shares the processors with the program that it measures. So it has no net/http client, but one goroutine and one
-// buffer for each connection; it writes a request with one call and reads the answer without allocating. It sends a
-// request once, whatever becomes of it, so that a test can compare what was sent with what is stored.
+// buffer for each connection, and writes a request with one call. It sends a request once, whatever becomes of it, so
+// that a test can compare what was sent with what is stored.
 package load
 
 import (

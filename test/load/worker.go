@@ -3,9 +3,14 @@ package load
 import (
 	"bufio"
 	"context"
+	"encoding/json"
+	"fmt"
 	"net"
+	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 const (
@@ -101,24 +106,41 @@ func (w *worker) send(number uint64, due time.Time) {
 	w.ledger.Sent++
 	w.run.sent.Add(1)
 	_, err := w.conn.Write(w.request)
-	var a answer
+	var response *http.Response
+	var id uuid.UUID
 	if err == nil {
-		a, err = readAnswer(w.reader)
+		response, id, err = w.readAnswer()
 	}
 	switch {
 	case err != nil:
 		w.ledger.Broken++
-	case a.status == 200:
-		w.ledger.Acks = append(w.ledger.Acks, Ack{ID: a.id, Number: number})
+	case response.StatusCode == http.StatusOK:
+		w.ledger.Acks = append(w.ledger.Acks, Ack{ID: id, Number: number})
 		w.ledger.latencies = append(w.ledger.latencies, uint32(time.Since(due).Microseconds()))
 		w.run.acked.Add(1)
 	default:
-		w.ledger.Refused[a.status]++
+		w.ledger.Refused[response.StatusCode]++
 		w.run.refused.Add(1)
 	}
-	if err != nil || a.close {
+	if err != nil || response.Close {
 		w.disconnect()
 	}
+}
+
+// readAnswer reads a hook's answer, and the event's id if it is 200. An endpoint's answer has none.
+func (w *worker) readAnswer() (response *http.Response, id uuid.UUID, err error) {
+	if response, err = http.ReadResponse(w.reader, nil); err != nil {
+		return nil, id, err
+	}
+	defer response.Body.Close() // reads the rest
+	if response.StatusCode != http.StatusOK {
+		return response, id, nil
+	}
+	var body struct{ ID uuid.UUID }
+	if err := json.NewDecoder(response.Body).Decode(&body); err != nil {
+		return nil, id, fmt.Errorf("read the id of an answer: %w", err)
+	}
+	return response, body.ID, nil
 }
 
 // build writes the request as BotHelp would send it.

@@ -119,7 +119,7 @@ func (p history) insert(t *testing.T, db *store.Store) {
 	for _, err := range []error{db.InsertEvents(ctx, "", events), db.InsertDeliveries(ctx, fresh),
 		db.RecordOutcomes(ctx, "once", p.deliveries, p.attempts), db.RecordOutcomes(ctx, "once", p.deliveries,
 			p.attempts), db.InsertDeliveries(ctx, p.deliveries[:300]),
-		db.SaveEndpointState(ctx, event.EndpointState{Endpoint: "crm", State: "broken", Reason: "503",
+		db.SaveEndpointState(ctx, event.EndpointState{Endpoint: "crm", State: "failing", Reason: "503",
 			UpdatedAt: until})} {
 		if err != nil {
 			t.Fatal(err)
@@ -285,7 +285,7 @@ func (c comparison) attempts(p history, byEndpoint map[string]map[event.Delivery
 		return fmt.Sprintf("%s %s %d %d %d %d %.3f", r.s("Endpoint"), r.s("State"), r.n("Delivered"), r.n("Failed"),
 			r.n("Open"), r.n("Attempts"), r.f("p95"))
 	}), byKey(byEndpoint, func(name string, n map[event.DeliveryState]int) string {
-		state := map[string]string{"crm": "broken"}[name]
+		state := map[string]string{"crm": "failing"}[name]
 		return fmt.Sprintf("%s %s %d %d %d %d %.3f", name, cmp.Or(state, "adhoc"), n[event.Delivered], n[event.Failed],
 			n[event.Pending], len(endpoints[name]), quantile(endpoints[name], 0.95))
 	}))

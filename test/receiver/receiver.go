@@ -1,55 +1,73 @@
 // Package receiver is an endpoint for tests and benchmarks. It accepts the deliveries of hooktape and keeps a ledger of
 // every request, whatever it answered. It can change its behaviour at any time: accept, fail, hang, reset the
 // connection, answer with Retry-After, or not listen at all.
-//
-// It shares the processors with the program that it measures. So it has no net/http server, but one goroutine and one
-// buffer for each connection.
 package receiver
 
 import (
-	"bufio"
+	"bytes"
 	"context"
-	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"hooktape/internal/testutil"
+	"github.com/google/uuid"
 )
 
-// maxBody is the size of a connection's buffer.
-const maxBody = 64 << 10
+// Behaviour is how a receiver answers.
+type Behaviour struct {
+	status     int           // 0: no answer
+	retryAfter time.Duration // whole seconds; 0: no Retry-After
+	hang       bool          // keep the connection open without an answer until the behaviour changes
+}
+
+// Behaviours without parameters.
+var (
+	OK          = Behaviour{status: http.StatusOK}
+	Unavailable = Behaviour{status: http.StatusServiceUnavailable}
+	Hang        = Behaviour{hang: true}
+	Reset       = Behaviour{}
+)
+
+// Busy answers 429 with a Retry-After of whole seconds.
+func Busy(retryAfter time.Duration) Behaviour {
+	return Behaviour{status: http.StatusTooManyRequests, retryAfter: retryAfter}
+}
+
+// Receipt is one request.
+type Receipt struct {
+	Event      uuid.UUID
+	Replay     uuid.UUID // zero: live
+	Attempt    uint32    // as the request says
+	Subscriber uint64    // of the body; 0: none
+	At         time.Time // when the whole request was read
+	Status     int       // of the answer; 0: none
+	RetryAfter time.Duration
+}
 
 // Receiver is an endpoint.
 type Receiver struct {
-	ledger
-	addr    string
-	current atomic.Pointer[behaving]
-	refuse  atomic.Pointer[func(subscriber uint64) bool]
+	*Server[Behaviour]
+	refuse atomic.Pointer[func(subscriber uint64) bool]
 
 	mu       sync.Mutex
-	listener net.Listener // nil: down
-	conns    map[net.Conn]bool
-	serving  sync.WaitGroup
+	receipts []Receipt // in the order of arrival
+	accepted int       // answered with 200
 }
 
 // Listen starts a receiver on a free loopback port. It accepts everything until Behave.
 func Listen() (*Receiver, error) {
-	addr, err := testutil.FreeAddr()
-	if err != nil {
-		return nil, err
-	}
-	r := &Receiver{addr: addr, conns: map[net.Conn]bool{}}
-	r.current.Store(newBehaving(OK))
-	return r, r.Up()
+	r := &Receiver{}
+	var err error
+	r.Server, err = Serve(http.HandlerFunc(r.answer), OK)
+	return r, err
 }
 
 // URL returns the URL of the endpoint.
-func (r *Receiver) URL() string { return "http://" + r.addr + "/hook" }
-
-// Behave changes the answer to all following requests. Hanging requests end without an answer.
-func (r *Receiver) Behave(b Behaviour) { close(r.current.Swap(newBehaving(b)).over) }
+func (r *Receiver) URL() string { return "http://" + r.Addr + "/hook" }
 
 // Refuse makes the receiver answer 400 instead of 200 for the subscribers that which selects.
 func (r *Receiver) Refuse(which func(subscriber uint64) bool) { r.refuse.Store(&which) }
@@ -69,107 +87,88 @@ func (r *Receiver) Flap(ctx context.Context, every time.Duration, among ...Behav
 	}
 }
 
-// Down closes the port and all connections.
-func (r *Receiver) Down() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.listener == nil {
-		return
-	}
-	r.listener.Close()
-	r.listener = nil
-	for conn := range r.conns {
-		conn.Close()
-	}
-}
-
-// Up opens the port again.
-func (r *Receiver) Up() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	listener, err := net.Listen("tcp", r.addr)
-	if err != nil {
-		return fmt.Errorf("open the port of the test receiver: %w", err)
-	}
-	r.listener = listener
-	r.serving.Go(func() { r.accept(listener) })
-	return nil
-}
-
 // Close ends the receiver. Its ledger stays.
 func (r *Receiver) Close() {
-	r.Down()
 	r.Behave(Reset) // ends hanging requests
-	r.serving.Wait()
+	r.Down()
 }
 
-func (r *Receiver) accept(listener net.Listener) {
-	for {
-		conn, err := listener.Accept()
-		if err != nil {
-			return // closed
-		}
-		r.mu.Lock()
-		if r.listener != listener {
-			conn.Close()
-		} else {
-			r.conns[conn] = true
-			r.serving.Go(func() { r.serve(conn) })
-		}
-		r.mu.Unlock()
+// Receipts returns all requests so far.
+func (r *Receiver) Receipts() []Receipt {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.receipts[:len(r.receipts):len(r.receipts)]
+}
+
+// Accepted returns the number of requests that were answered with 200.
+func (r *Receiver) Accepted() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.accepted
+}
+
+// Requests returns the number of all requests.
+func (r *Receiver) Requests() int { return len(r.Receipts()) }
+
+// answer records a delivery and answers it. A GET is no delivery.
+func (r *Receiver) answer(w http.ResponseWriter, request *http.Request) {
+	body, err := io.ReadAll(request.Body)
+	if err != nil || request.Method == http.MethodGet {
+		return
 	}
-}
-
-// serve answers the requests of a connection, one after the other.
-func (r *Receiver) serve(conn net.Conn) {
-	defer func() {
-		conn.Close()
-		r.mu.Lock()
-		delete(r.conns, conn)
-		r.mu.Unlock()
-	}()
-	reader := bufio.NewReaderSize(conn, maxBody)
-	for {
-		got, isGet, err := readRequest(reader)
-		if err != nil {
-			return
-		}
-		answer := gotGet
-		if !isGet {
-			answer = r.answer(got)
-		}
-		if answer == nil {
-			_ = conn.(*net.TCPConn).SetLinger(0) // sends a reset
-			return
-		}
-		if _, err := conn.Write(answer); err != nil {
-			return
-		}
-	}
-}
-
-var (
-	gotGet  = response(200, "", "ok")
-	refusal = response(400, "", "no")
-)
-
-// answer records a delivery and returns the answer to it; nil: none.
-func (r *Receiver) answer(got Receipt) []byte {
-	b := r.current.Load()
-	answer := b.answer
-	got.At = time.Now()
-	got.Status = b.status
-	got.RetryAfter = b.retryAfter
-	if refuse := r.refuse.Load(); refuse != nil && b.status == 200 && (*refuse)(got.Subscriber) {
-		got.Status = 400
-		answer = refusal
+	b, over := r.Behaviour()
+	got := readReceipt(request.Header, body)
+	got.Status, got.RetryAfter = b.status, b.retryAfter
+	if refuse := r.refuse.Load(); refuse != nil && b.status == http.StatusOK && (*refuse)(got.Subscriber) {
+		got.Status = http.StatusBadRequest
 	}
 	r.record(got)
 	if b.hang {
-		<-b.over
+		select {
+		case <-over:
+		case <-request.Context().Done():
+		}
 	}
 	if got.Status == 0 {
-		return nil
+		reset(w)
+		return
 	}
-	return answer
+	if b.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(b.retryAfter.Seconds())))
+	}
+	w.WriteHeader(got.Status)
+	_, _ = io.WriteString(w, http.StatusText(got.Status))
+}
+
+func (r *Receiver) record(got Receipt) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.receipts = append(r.receipts, got)
+	if got.Status == http.StatusOK {
+		r.accepted++
+	}
+}
+
+// reset resets a connection.
+func reset(w http.ResponseWriter) {
+	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		_ = conn.(*net.TCPConn).SetLinger(0)
+		conn.Close()
+	}
+}
+
+var subscriberKey = []byte(`"bothelp_user_id":"`)
+
+// readReceipt reads a request. What the header or the body lacks, or has in another form, stays zero.
+func readReceipt(header http.Header, body []byte) Receipt {
+	got := Receipt{At: time.Now()}
+	got.Event, _ = uuid.Parse(header.Get("X-Hooktape-Event-Id"))
+	got.Replay, _ = uuid.Parse(header.Get("X-Hooktape-Replay-Id"))
+	attempt, _ := strconv.ParseUint(header.Get("X-Hooktape-Attempt"), 10, 32)
+	got.Attempt = uint32(attempt)
+	if _, after, found := bytes.Cut(body, subscriberKey); found {
+		digits, _, _ := bytes.Cut(after, []byte(`"`))
+		got.Subscriber, _ = strconv.ParseUint(string(digits), 10, 64)
+	}
+	return got
 }

@@ -49,9 +49,11 @@ const (
 	defaultRange = 30 * 24 * time.Hour
 	maxRange     = 3660 * 24 * time.Hour
 	goalsRange   = 90 * 24 * time.Hour // in which the steps of a source are found, unless the range is longer
-	maxGoals     = 8                   // of the view journeys
 	maxWindow    = 365
 )
+
+// MaxGoals is the most goals of an analysis: those of the view journeys.
+const MaxGoals = 8
 
 // analysisFilters has the filters of events that analytics has too, and what they mean here.
 var analysisFilters = map[string]string{
@@ -105,8 +107,8 @@ func ParseAnalysis(values url.Values, now time.Time) (Analysis, []event.Selectio
 		switch name {
 		case "goal":
 			a.Goals = given
-			if len(given) > maxGoals || slices.Contains(given, "") {
-				fault(name, "want one to %d steps with a name", maxGoals)
+			if len(given) > MaxGoals || slices.Contains(given, "") {
+				fault(name, "want one to %d steps with a name", MaxGoals)
 			}
 		case "window_days":
 			if a.WindowDays, err = strconv.Atoi(one); err != nil || a.WindowDays < 1 || a.WindowDays > maxWindow {
@@ -542,7 +544,7 @@ func (s *server) analyticsRoutes() {
 			var body bytes.Buffer
 			if in.Format == "csv" {
 				err = p.CSV(&body)
-				return &panelOutput{csvType + "; charset=utf-8", `attachment; filename="` + in.Panel + `.csv"`,
+				return &panelOutput{RowTypes["csv"], `attachment; filename="` + in.Panel + `.csv"`,
 					body.Bytes()}, err
 			}
 			err = json.NewEncoder(&body).Encode(p)

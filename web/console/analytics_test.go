@@ -122,7 +122,7 @@ func (f *fixture) testAnalytics() {
 	if a := p.get("/analytics?source=flow&first=2026-01-02&last=2026-01-01"); a.header.Get("Location") != "/analytics?from=2026-01-01T00%3A00%3A00Z&source=flow&until=2026-01-03T00%3A00%3A00Z" {
 		t.Errorf("dates lead to %s", a.header.Get("Location"))
 	}
-	for _, wrong := range []string{"step=paid", "window_days=0", "goal=", "source=a&source=b"} {
+	for _, wrong := range []string{"step=paid", "window_days=0", "source=a&source=b"} {
 		if a := p.get("/analytics?" + wrong); a.status != http.StatusUnprocessableEntity {
 			t.Errorf("%s: %d", wrong, a.status)
 		}
@@ -305,10 +305,20 @@ func (f *fixture) testAnalyticsByHand() {
 	b.Click(`.chips a`)
 	b.AwaitText(".kpis", "12")
 	b.Click(`.bar details:nth-of-type(2) summary`)
-	b.Run(chromedp.SendKeys(`input[type=checkbox][value=paid]`, " ", chromedp.ByQuery),
+	b.Run(chromedp.SetValue(`select[aria-label="Goal 3"]`, "", chromedp.ByQuery),
 		chromedp.Submit(`.bar details:nth-of-type(2) form`, chromedp.ByQuery))
 	b.AwaitText(".kpis", "66.7 %")
 	b.Await(`new URLSearchParams(location.search).getAll('goal').join() === 'start,offer'`)
+	// Another order, and a step that was not among the choices, by the keyboard.
+	b.Click(`.bar details:nth-of-type(2) summary`)
+	b.Run(chromedp.SetValue(`select[aria-label="Goal 1"]`, "offer", chromedp.ByQuery),
+		chromedp.SetValue(`select[aria-label="Goal 2"]`, "start", chromedp.ByQuery),
+		chromedp.SendKeys(`input[aria-label="Another step"]`, " gift \r", chromedp.ByQuery))
+	b.Await(`new URLSearchParams(location.search).getAll('goal').join() === 'offer,start,gift'`)
+	b.Await(`document.querySelector('select[aria-label="Goal 3"]').value === 'gift'`)
+	f.assertClean(b)
+	b.Open(f.url + "/analytics?source=hand&since=7d&goal=start&goal=offer")
+	b.AwaitText(".kpis", "66.7 %")
 	b.Click(`.kpis a`)
 	b.AwaitText("h1", "Events")
 	b.AwaitText("#rows", "Лид")

@@ -10,24 +10,23 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 	"hooktape/web/api"
 )
 
-func (c *console) endpointsRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /endpoints", c.page(showEndpoints))
-	mux.Handle("GET /endpoints/{name}", c.page(showEndpoint))
-	steer := func(action event.Action) http.Handler {
-		return c.page(func(v *visit) error {
-			if err := v.direct.SteerEndpoint(v.Context(), v.PathValue("name"), action,
-				v.PostFormValue("reason")); err != nil {
-				return err
-			}
-			return v.redirect(link("/endpoints", url.Values{"done": {string(action)}, "name": {v.PathValue("name")}}))
-		})
+// steerEndpoint pauses or resumes an endpoint, or sends it a test request.
+func steerEndpoint(v *visit) error {
+	name, action := v.PathValue("name"), event.Action(v.PathValue("action"))
+	switch action {
+	case "test":
+		return testEndpoint(v)
+	case event.ActionPause, event.ActionResume:
+		if err := v.direct.SteerEndpoint(v.Context(), name, action, v.PostFormValue("reason")); err != nil {
+			return err
+		}
+		return v.redirect(link("/endpoints", url.Values{"done": {string(action)}, "name": {name}}))
 	}
-	mux.Handle("POST /endpoints/{name}/pause", steer(event.ActionPause))
-	mux.Handle("POST /endpoints/{name}/resume", steer(event.ActionResume))
-	mux.Handle("POST /endpoints/{name}/test", c.page(testEndpoint))
+	return api.Problemf(http.StatusNotFound, "unknown action %q: want pause, resume or test", action)
 }
 
 type endpointsPage struct {
@@ -46,9 +45,28 @@ type endpointCard struct {
 	Failed      uint64
 	Oldest      moment // the time of receipt of the oldest open event
 	Probe       moment // the next attempt at a failing endpoint
+	Failing     []failingForward
 	Error       *lastError
 	Tested      *attempt
 	MaySteer    bool
+}
+
+// failingForward is a source whose External Requests the endpoint does not answer.
+type failingForward struct {
+	event.ForwardState
+	Since, Probe moment
+}
+
+// Due reports whether the next request tries the endpoint.
+func (f failingForward) Due() bool { return f.Probe.Before(f.Probe.now) }
+
+// Shown returns the state to show: an endpoint that answers no bot is failing, even if deliveries reach it or it has
+// none.
+func (c endpointCard) Shown() string {
+	if len(c.Failing) > 0 && c.State != outbound.StatePaused {
+		return outbound.StateFailing
+	}
+	return c.State
 }
 
 // maxDeliveriesOfEvent bounds the deliveries among which one is sought that resolves an error.
@@ -175,9 +193,14 @@ func (v *visit) endpointCard(e api.Endpoint, stats []api.EndpointStats) (endpoin
 	card.Waits = v.waits(e.Waiting, e.Name, uuid.Nil, "")
 	card.Open, card.OpenReplays = event.Open(e.Backlog), event.Open(e.Replays)
 	card.Failed = e.Backlog[event.Failed]
-	card.Oldest = v.atOr(e.OldestOpen)
+	card.Oldest = v.at(e.OldestOpen)
 	if e.State != "paused" {
-		card.Probe = v.atOr(e.NextProbe)
+		card.Probe = v.at(e.NextProbe)
+	}
+	for _, f := range e.Forwards {
+		if f.Failures > 0 {
+			card.Failing = append(card.Failing, failingForward{f, v.at(f.FailingSince), v.at(f.NextProbe)})
+		}
 	}
 	var err error
 	card.Error, err = v.lastError(e.Name)

@@ -23,12 +23,12 @@ var tones = map[string]map[string]string{
 	"outcome": {"delivered": "good", "bad_status": "bad", "timeout": "bad", "no_connection": "bad",
 		"broken_answer": "bad", "forbidden_addr": "bad", "impossible": "bad", "unknown": "doubt", "not_sent": "bad"},
 	"differs":  {"status": "doubt", "outcome": "doubt", "body": "doubt"},
-	"endpoint": {"active": "good", "broken": "bad", "paused": "doubt"},
+	"endpoint": {"active": "good", "failing": "bad", "paused": "doubt"},
 	"replay":   {"running": "neutral", "paused": "doubt", "completed": "good"},
 }
 
 // texts has the values that a page does not show as they are.
-var texts = map[string]string{"broken": "failing", "forbidden_addr": "forbidden address", "not_sent": "not sent"}
+var texts = map[string]string{"forbidden_addr": "forbidden address", "not_sent": "not sent"}
 
 // reasonLabel returns the label of the reason for which requests with a verdict are rejected.
 func reasonLabel(verdict any) label {
@@ -76,8 +76,7 @@ var verdictHelp = map[string]string{
 		"bodies are legitimate.",
 	"method_not_allowed": "The request is not a POST: somebody opened the hook's URL in a browser.",
 	"aborted":            "The sender disconnected before its request was complete.",
-	"malformed": "The request is not HTTP; the body shows its beginning. Correct the sender, or the proxy " +
-		"in front.",
+	"malformed":          "The request is not HTTP; the body shows its beginning. Correct the sender, or the proxy in front.",
 }
 
 // number formats a number with thin spaces between thousands.
@@ -102,8 +101,8 @@ func count(n uint64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	if stem, ok := strings.CutSuffix(noun, "y"); ok {
-		noun = stem + "ie"
+	if stem, ok := strings.CutSuffix(noun, "y"); ok && !strings.HasSuffix(stem, "a") {
+		noun = stem + "ie" // deliveries, but days
 	}
 	return number(n) + " " + noun + "s"
 }

@@ -1,7 +1,7 @@
 -- Each endpoint: its state, its deliveries in the selected time, and its open deliveries.
 WITH
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen,
-    ['broken', 'paused', 'active', 'removed'] AS states
+    ['failing', 'paused', 'active', 'removed'] AS states
 SELECT
     endpoint AS "Endpoint",
     if(max(known.1) = 0, 'adhoc', states[length(states) + 1 - max(known.1)]) AS "State",

@@ -5,7 +5,7 @@ CREATE TABLE IF NOT EXISTS endpoint_states
     endpoint       String,
     shard          LowCardinality(String),
     url            String,
-    -- 'active', 'paused', 'broken' (the breaker is open) or 'removed'
+    -- 'active', 'paused', 'failing' (the breaker is open) or 'removed'
     state          LowCardinality(String),
     reason         String,
     failures       UInt32,

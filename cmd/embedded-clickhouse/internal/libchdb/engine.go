@@ -24,6 +24,9 @@ func Load(path string) (*Library, error) {
 	if err := stopOnFailedWrites(path, s.anchor); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrLoad, err)
 	}
+	if err := hideThreadStatistics(path, s.anchor); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrLoad, err)
+	}
 	return &Library{symbols: s}, nil
 }
 

@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
+	"slices"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -44,9 +44,7 @@ func stopOnFailedWrites(path string, symbolAddress uintptr) error {
 		return errors.New("find the engine's calls of write: they do not lead to the C library")
 	}
 	libcWrite = expected
-	size := uintptr(os.Getpagesize())
-	page := unsafe.Slice((*byte)(pointer(uintptr(slot)&^(size-1))), size)
-	if err := unix.Mprotect(page, unix.PROT_READ|unix.PROT_WRITE); err != nil {
+	if err := unix.Mprotect(pageOf(slot), unix.PROT_READ|unix.PROT_WRITE); err != nil {
 		return fmt.Errorf("redirect the engine's calls of write: %w", err)
 	}
 	*(*uintptr)(slot) = failStopWriteAddress
@@ -70,14 +68,10 @@ func writeSlot(path string) (uintptr, error) {
 	if err != nil {
 		return 0, err
 	}
-	var anchor, write uint64
-	for i, symbol := range symbols {
-		switch symbol.Name {
-		case anchorSymbol:
-			anchor = symbol.Value
-		case "write":
-			write = uint64(i) + 1 // DynamicSymbols omits the first symbol, which is empty
-		}
+	write := slices.IndexFunc(symbols, func(s elf.Symbol) bool { return s.Name == "write" })
+	anchor, err := anchorOf(file)
+	if err != nil {
+		return 0, err
 	}
 	section := file.Section(".rela.plt")
 	if section == nil {
@@ -88,7 +82,7 @@ func writeSlot(path string) (uintptr, error) {
 		return 0, err
 	}
 	for _, r := range relocations {
-		if write != 0 && anchor != 0 && r.Info>>32 == write {
+		if write >= 0 && r.Info>>32 == uint64(write)+1 { // DynamicSymbols omits the first symbol, which is empty
 			return uintptr(r.Off - anchor), nil
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"html"
 	"io"
@@ -13,7 +14,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"hooktape/internal/store"
@@ -32,52 +32,55 @@ const (
 
 const secret = "the-secret-of-the-bench"
 
-// bench is a console on a database, with a logged-in client.
-type bench struct {
-	out    io.Writer
+// browser is a client that is logged in to a console on a large account.
+type browser struct {
+	*account
 	times  int
-	db     *store.Store
 	server *httptest.Server
 	web    *http.Client
 	known  known
 }
 
-func newBench(ctx context.Context, out io.Writer, dsn string, times int) (*bench, error) {
-	db, err := store.Open(dsn)
+// pages fills a real engine with a simulated account, gives a tenth of the events a delivery with an attempt and a
+// trace, serves the console on it, and requests the list of events with one filter at a time, an event's page and a
+// subscriber's, as a browser does. It prints the first, the median and the slowest time in milliseconds.
+func pages(ctx context.Context, args []string, stdout io.Writer) error {
+	flags := flag.NewFlagSet("console", flag.ContinueOnError)
+	times := flags.Int("times", 7, "requests for each page")
+	only := flags.String("only", "", "measure the pages with this text in their name")
+	a, err := openAccount(ctx, flags, args, stdout)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if _, err := db.Migrate(ctx); err != nil {
-		return nil, err
+	defer a.Close()
+	db, err := store.Open(string(a.db))
+	if err != nil {
+		return err
 	}
-	b := &bench{out: out, times: times, db: db}
-	if b.known, err = prepare(ctx, out, dsn); err != nil {
-		return nil, err
+	defer db.Close()
+	b := &browser{account: a, times: *times}
+	if b.known, err = a.deliver(ctx, db); err != nil {
+		return err
 	}
 	endpoints := []replay.Endpoint{replay.DefaultEndpoint("crm", "https://crm.example.org/")}
 	service := replay.NewService(db, func() []replay.Endpoint { return endpoints }, false)
-	logger := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	logger := slog.New(slog.NewTextHandler(stdout, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	handler, err := console.New(console.Options{Direct: api.NewDirect(db, service, replay.Actor{}),
-		Guard: api.NewGuard(logger), Logger: logger, Version: "bench", Tokens: []api.Token{{Name: "bench",
-			Secret: secret, Role: api.RoleAdmin}}, Sources: func() []console.Source {
-			return nil
-		}})
+		Guard: api.NewGuard(logger), Logger: logger, Version: "bench", Sources: func() []console.Source { return nil },
+		Tokens: []api.Token{{Name: "bench", Secret: secret, Role: api.RoleAdmin}}})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	b.server = httptest.NewServer(handler)
+	defer b.server.Close()
 	jar, _ := cookiejar.New(nil) // never fails without options
 	b.web = &http.Client{Jar: jar}
 	response, err := b.web.PostForm(b.server.URL+"/login", url.Values{"token": {secret}})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return b, response.Body.Close()
-}
-
-func (b *bench) close() {
-	b.server.Close()
-	b.db.Close()
+	response.Body.Close()
+	return b.all(ctx, *only)
 }
 
 // page is a page to measure.
@@ -90,7 +93,7 @@ type page struct {
 	cold bool
 }
 
-func (b *bench) pages() (list []page) {
+func (b *browser) pages() (list []page) {
 	k := b.known
 	filter := func(name string, pairs ...string) {
 		values := url.Values{}
@@ -149,8 +152,8 @@ func (b *bench) pages() (list []page) {
 }
 
 // all measures each page with a text in its name, and prints the times.
-func (b *bench) all(ctx context.Context, only string) error {
-	w := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+func (b *browser) all(ctx context.Context, only string) error {
+	w := b.table()
 	fmt.Fprintf(w, "milliseconds\tfirst\tmedian\tslowest\taim\t\tto the end\tcount and chart\t\n")
 	missed := 0
 	for _, p := range b.pages() {
@@ -188,7 +191,7 @@ func (b *bench) all(ctx context.Context, only string) error {
 }
 
 // ask requests a page several times.
-func (b *bench) ask(ctx context.Context, p page, times int) (took []time.Duration, err error) {
+func (b *browser) ask(ctx context.Context, p page, times int) (took []time.Duration, err error) {
 	for i := range times {
 		path, begun := p.path, time.Now()
 		if p.cold {
@@ -206,7 +209,7 @@ var further = regexp.MustCompile(`hx-get="(/events/further[^"]*)"`)
 
 // toTheEnd follows a search that continues in steps, as the page does, and returns the total time. It returns "" for a
 // search that ends with its first page.
-func (b *bench) toTheEnd(ctx context.Context, path string) (string, error) {
+func (b *browser) toTheEnd(ctx context.Context, path string) (string, error) {
 	begun := time.Now()
 	for steps := 0; ; steps++ {
 		text, err := b.get(ctx, path)
@@ -224,7 +227,7 @@ func (b *bench) toTheEnd(ctx context.Context, path string) (string, error) {
 	}
 }
 
-func (b *bench) get(ctx context.Context, path string) (string, error) {
+func (b *browser) get(ctx context.Context, path string) (string, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.server.URL+path, nil)
 	if err != nil {
 		return "", err

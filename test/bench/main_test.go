@@ -23,15 +23,16 @@ func TestFigures(t *testing.T) {
 	}
 	defer processes.Close()
 	var out strings.Builder
-	b := &bench{harness: processes, out: io.MultiWriter(&out, t.Output()), begun: time.Now(),
-		options: options{each: 200 * time.Millisecond, away: time.Second, backlog: 500}}
-	few := func(ctx context.Context, b *bench) error { return b.promise(ctx, connections[0]) }
-	for _, measure := range []func(context.Context, *bench) error{few, drained, outage} {
-		if err := measure(t.Context(), b); err != nil {
+	b := &webhooks{bench: &bench{Harness: processes, out: io.MultiWriter(&out, t.Output()), begun: time.Now()},
+		each: 200 * time.Millisecond, away: time.Second, backlog: 500}
+	for _, measure := range []func(context.Context) error{b.promise, b.drained, b.outage} {
+		if err := measure(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	b.print()
+	if err := b.print(); err != nil {
+		t.Fatal(err)
+	}
 	for _, figure := range []string{"drained, per second", "(d)/plain", "RSS while", "bytes an event on",
 		"body_sha256"} {
 		if !strings.Contains(out.String(), figure) {

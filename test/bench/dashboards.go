@@ -3,27 +3,24 @@ package main
 import (
 	"cmp"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"hooktape/dashboards"
 	"hooktape/internal/simulate"
-	"hooktape/test/harness"
 	"hooktape/test/panels"
 )
 
-// bench runs the queries on a database.
-type bench struct {
-	out     io.Writer
-	db      harness.Database
-	until   time.Time
-	queries []panels.Query
+// queries measures how long the dashboards' queries take over a large account.
+type queries struct {
+	*account
+	until time.Time
 }
 
 // The aims for a query and for a whole dashboard, for 30 days, and the factor for 90 days.
@@ -39,50 +36,55 @@ const rounds = 3
 // ranges are the time ranges in days, with the factor of their aims.
 var ranges = []struct{ days, aim float64 }{{1, 1}, {30, 1}, {90, longerAim}}
 
-func newBench(ctx context.Context, out io.Writer, dsn, until string) (*bench, error) {
-	queries, err := panels.All()
+// boards fills a real engine with a simulated account and runs the queries of each dashboard, two at a time as Grafana
+// does, for the last 24 hours, 30 and 90 days. It prints milliseconds and rows read for each panel, and the time of
+// each whole dashboard.
+func boards(ctx context.Context, args []string, stdout io.Writer) error {
+	flags := flag.NewFlagSet("dashboards", flag.ContinueOnError)
+	until := flags.String("until", "", "end of the ranges, with -dsn (default: the newest event's minute)")
+	a, err := openAccount(ctx, flags, args, stdout)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	b := &bench{out: out, db: harness.Database(dsn), queries: queries}
-	if until != "" {
-		b.until, err = time.Parse(time.RFC3339, until)
-		return b, err
+	defer a.Close()
+	b := &queries{account: a}
+	if *until != "" {
+		b.until, err = time.Parse(time.RFC3339, *until)
+	} else {
+		var newest int
+		newest, err = a.db.Number(ctx, "SELECT toUnixTimestamp(max(received_at)) + 60 FROM events")
+		b.until = time.Unix(int64(newest), 0).UTC()
 	}
-	newest, err := b.db.Number(ctx, "SELECT toUnixTimestamp(max(received_at)) + 60 FROM events")
-	b.until = time.Unix(int64(newest), 0).UTC()
-	return b, err
+	if err != nil {
+		return err
+	}
+	return b.all(ctx)
 }
 
-// measured has the figures of a query.
-type measured struct {
+// asked has the figures of a query.
+type asked struct {
 	took time.Duration
 	rows uint64
 	err  error
 }
 
 // all measures each dashboard for each range and prints the times.
-func (b *bench) all(ctx context.Context) error {
-	w := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	missed := 0
-	var boards []string
-	for _, q := range b.queries {
-		if !slices.Contains(boards, q.Dashboard) {
-			boards = append(boards, q.Dashboard)
-		}
+func (b *queries) all(ctx context.Context) error {
+	all, err := panels.All()
+	if err != nil {
+		return err
 	}
-	for _, board := range boards {
-		var queries []panels.Query
-		for _, q := range b.queries {
-			if q.Dashboard == board {
-				queries = append(queries, q)
-			}
+	w, missed := b.table(), 0
+	for len(all) > 0 { // the queries of a dashboard follow each other
+		n := slices.IndexFunc(all, func(q panels.Query) bool { return q.Dashboard != all[0].Dashboard })
+		if n < 0 {
+			n = len(all)
 		}
-		n, err := b.board(ctx, w, board, queries)
+		more, err := b.board(ctx, w, all[0].Dashboard, all[:n])
 		if err != nil {
 			return err
 		}
-		missed += n
+		missed, all = missed+more, all[n:]
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -94,7 +96,7 @@ func (b *bench) all(ctx context.Context) error {
 }
 
 // board measures one dashboard and prints a line for each query and one for all.
-func (b *bench) board(ctx context.Context, w io.Writer, board string, queries []panels.Query) (missed int, err error) {
+func (b *queries) board(ctx context.Context, w io.Writer, board string, queries []panels.Query) (missed int, err error) {
 	cells := make([][]string, len(queries))
 	total := []string{}
 	for _, r := range ranges {
@@ -103,13 +105,9 @@ func (b *bench) board(ctx context.Context, w io.Writer, board string, queries []
 			if m.err != nil {
 				return missed, fmt.Errorf("%s, %s: %w", board, queries[i].Title, m.err)
 			}
-			ok := m.took.Seconds() <= r.aim*queryAim.Seconds()
-			missed += unless(ok)
-			cells[i] = append(cells[i], fmt.Sprintf("%d%s", m.took.Milliseconds(), mark(ok)), thousands(m.rows))
+			cells[i] = append(cells[i], cell(m.took, r.aim*queryAim.Seconds(), &missed), thousands(m.rows))
 		}
-		ok := took.Seconds() <= r.aim*dashboardAim.Seconds()
-		missed += unless(ok)
-		total = append(total, fmt.Sprintf("%d%s", took.Milliseconds(), mark(ok)), "")
+		total = append(total, cell(took, r.aim*dashboardAim.Seconds(), &missed), "")
 	}
 	fmt.Fprintf(w, "\n%s\t24 h, ms\trows read\t30 days, ms\trows read\t90 days, ms\trows read\t\n", board)
 	for i, q := range queries {
@@ -123,18 +121,13 @@ func (b *bench) board(ctx context.Context, w io.Writer, board string, queries []
 	return missed, nil
 }
 
-func mark(ok bool) string {
-	if ok {
-		return "  "
+// cell returns a time in milliseconds, with a mark if it misses the aim in seconds, and counts those.
+func cell(took time.Duration, aim float64, missed *int) string {
+	if took.Seconds() <= aim {
+		return fmt.Sprintf("%d  ", took.Milliseconds())
 	}
-	return " ✗"
-}
-
-func unless(ok bool) int {
-	if ok {
-		return 0
-	}
-	return 1
+	*missed++
+	return fmt.Sprintf("%d ✗", took.Milliseconds())
 }
 
 func thousands(n uint64) string {
@@ -145,7 +138,7 @@ func thousands(n uint64) string {
 }
 
 // view returns a time range with the default variables of a dashboard.
-func (b *bench) view(days float64) dashboards.View {
+func (b *queries) view(days float64) dashboards.View {
 	goals, _ := simulate.Steps()
 	return dashboards.View{From: b.until.Add(-time.Duration(days * 24 * float64(time.Hour))), To: b.until,
 		Interval: time.Duration(days * 24 * float64(time.Hour) / 200), Zone: "Europe/Moscow", Plugin: 4,
@@ -155,9 +148,9 @@ func (b *bench) view(days float64) dashboards.View {
 
 // askRounds runs the queries in several rounds. It returns the median time of a round and of each query. An error in
 // any round is the query's error.
-func (b *bench) askRounds(ctx context.Context, v dashboards.View, queries []panels.Query) (time.Duration, []measured) {
+func (b *queries) askRounds(ctx context.Context, v dashboards.View, queries []panels.Query) (time.Duration, []asked) {
 	totals := make([]time.Duration, rounds)
-	each := make([][]measured, len(queries))
+	each := make([][]asked, len(queries))
 	for n := range rounds {
 		took, found := b.ask2(ctx, v, queries)
 		totals[n] = took
@@ -166,9 +159,9 @@ func (b *bench) askRounds(ctx context.Context, v dashboards.View, queries []pane
 		}
 	}
 	slices.Sort(totals)
-	middles := make([]measured, len(queries))
+	middles := make([]asked, len(queries))
 	for i, list := range each {
-		slices.SortFunc(list, func(a, b measured) int { return cmp.Compare(a.took, b.took) })
+		slices.SortFunc(list, func(a, b asked) int { return cmp.Compare(a.took, b.took) })
 		middles[i] = list[rounds/2]
 		for _, m := range list {
 			if m.err != nil {
@@ -180,8 +173,8 @@ func (b *bench) askRounds(ctx context.Context, v dashboards.View, queries []pane
 }
 
 // ask2 runs the queries two at a time, as Grafana does.
-func (b *bench) ask2(ctx context.Context, v dashboards.View, queries []panels.Query) (time.Duration, []measured) {
-	each := make([]measured, len(queries))
+func (b *queries) ask2(ctx context.Context, v dashboards.View, queries []panels.Query) (time.Duration, []asked) {
+	each := make([]asked, len(queries))
 	begun := time.Now()
 	var group errgroup.Group
 	group.SetLimit(2)

@@ -7,27 +7,34 @@ import (
 	"strings"
 	"time"
 
+	"hooktape/internal/simulate"
 	"hooktape/internal/spool"
 	"hooktape/test/harness"
+	"hooktape/test/load"
 )
 
 // drained measures how fast a backlog goes into ClickHouse without other load, how fast a program is that only inserts
 // the same rows, and what an event takes on ClickHouse's disk.
-func drained(ctx context.Context, b *bench) error {
-	h, err := b.fill(ctx, b.backlog)
+func (b *webhooks) drained(ctx context.Context) error {
+	h, err := b.fill(ctx)
 	if err != nil {
 		return err
 	}
-	engine, dsn, err := b.harness.NewDatabase(ctx)
+	defer h.Kill()
+	engine, dsn, err := b.NewDatabase(ctx)
 	if err != nil {
 		return err
 	}
 	defer engine.Kill()
-	took, err := b.drain(ctx, h, dsn)
-	defer h.Kill()
-	if err != nil {
+	h.Point(dsn)
+	begun := time.Now()
+	if err := h.Start(ctx); err != nil {
 		return err
 	}
+	if err := b.empty(ctx, h); err != nil {
+		return err
+	}
+	took := time.Since(begun)
 	rate := float64(b.backlog) / took.Seconds()
 	b.say("d: drained %d events in %v: %.0f/s", b.backlog, took.Round(time.Millisecond), rate)
 	cpu, err := h.CPU()
@@ -39,7 +46,11 @@ func drained(ctx context.Context, b *bench) error {
 		return err
 	}
 	h.Kill()
-	if err := quiet(ctx, dsn); err != nil {
+	db := harness.Database(dsn)
+	if err := harness.Until(ctx, 2*time.Minute, "ClickHouse's merges", func() bool {
+		merges, err := db.Number(ctx, "SELECT count() FROM system.merges")
+		return err == nil && merges == 0
+	}); err != nil {
 		return err
 	}
 	plain, err := plainInsert(ctx, dsn, engine.DSN("plain"), b.backlog)
@@ -50,12 +61,28 @@ func drained(ctx context.Context, b *bench) error {
 	if err := b.weigh(ctx, dsn); err != nil {
 		return err
 	}
-	b.note("(d) drained, per second", rate, "%.0f", atLeast(20_000))
-	b.note("(d) hooktape's CPU s for 1,000 events", cpu.Seconds()*1000/float64(b.backlog), "%.3f", nothing)
-	b.note("(d) hooktape's peak RSS, MiB", float64(peak)/(1<<20), "%.0f", nothing)
-	b.note("(d) plain insert, per second", plain, "%.0f", nothing)
-	b.note("(d)/plain", rate/plain, "%.2f", atLeast(0.7))
+	b.atLeast(20_000, "(d) drained, per second", "%.0f", rate)
+	b.note("(d) hooktape's CPU s for 1,000 events", "%.3f", cpu.Seconds()*1000/float64(b.backlog))
+	b.note("(d) hooktape's peak RSS, MiB", "%.0f", float64(peak)/(1<<20))
+	b.note("(d) plain insert, per second", "%.0f", plain)
+	b.atLeast(0.7, "(d)/plain", "%.2f", rate/plain)
 	return nil
+}
+
+// fill fills the spool of a hooktape without ClickHouse, and stops it.
+func (b *webhooks) fill(ctx context.Context) (*harness.Hooktape, error) {
+	h, err := b.NewHooktape(ctx, harness.NoClickHouse, "")
+	if err != nil {
+		return nil, err
+	}
+	ledger := load.Start(ctx, load.Options{Addr: h.Addr, Source: harness.Source, Token: harness.Token,
+		Bodies: simulate.NewWebhooks(seed), First: b.next, Requests: b.backlog, Connections: most}).Wait()
+	b.next = ledger.Next
+	if len(ledger.Acks) != int(b.backlog) {
+		return nil, fmt.Errorf("%d of %d requests were acknowledged", len(ledger.Acks), b.backlog)
+	}
+	b.say("%d events lie in the spool", b.backlog)
+	return h, h.Stop(time.Minute)
 }
 
 // plainInsert copies the events of one database to another without other work: from memory, with clickhouse-go's
@@ -124,63 +151,40 @@ func readRows(ctx context.Context, dsn string) (columns []string, all [][]any, e
 	return rows.Columns(), all, rows.Err()
 }
 
-// weigh merges the events to their final form and counts the bytes of all columns.
-func (b *bench) weigh(ctx context.Context, dsn string) error {
-	conn, err := harness.Connect(dsn)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if err := conn.Exec(ctx, "OPTIMIZE TABLE events FINAL"); err != nil {
-		return err
-	}
-	var rows, bytes uint64
-	err = conn.QueryRow(ctx, `SELECT sum(rows), sum(bytes_on_disk) FROM system.parts
-		WHERE database = currentDatabase() AND table = 'events' AND active`).Scan(&rows, &bytes)
-	if err != nil {
-		return err
-	}
-	if rows != b.backlog {
-		return fmt.Errorf("%d rows of %d events", rows, b.backlog)
-	}
-	columns, err := conn.Query(ctx, `SELECT column, sum(column_data_compressed_bytes) AS bytes FROM system.parts_columns
-		WHERE database = currentDatabase() AND table = 'events' AND active GROUP BY column ORDER BY bytes DESC`)
-	if err != nil {
-		return err
-	}
-	defer columns.Close()
-	rest := float64(bytes) / float64(rows)
-	for columns.Next() {
-		var name string
-		var size uint64
-		if err := columns.Scan(&name, &size); err != nil {
-			return err
-		}
-		each := float64(size) / float64(rows)
-		rest -= each
-		b.columns = append(b.columns, weight{name, each})
-	}
-	b.columns = append(b.columns, weight{"indexes, marks and the rest", rest})
-	b.note("bytes an event on ClickHouse's disk", float64(bytes)/float64(rows), "%.1f", atMost(300))
-	return columns.Err()
-}
-
 // weight is the size of a column in bytes per event.
 type weight struct {
 	column string
 	bytes  float64
 }
 
-// quiet waits until ClickHouse has no merges.
-func quiet(ctx context.Context, dsn string) error {
-	conn, err := harness.Connect(dsn)
+// weigh merges the events to their final form and counts the bytes of all columns.
+func (b *webhooks) weigh(ctx context.Context, dsn string) error {
+	db := harness.Database(dsn)
+	if _, err := db.Text(ctx, "OPTIMIZE TABLE events FINAL"); err != nil {
+		return err
+	}
+	const of = " WHERE database = currentDatabase() AND table = 'events' AND active"
+	all, err := db.Number(ctx, "SELECT sum(bytes_on_disk) FROM system.parts"+of)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	return harness.Until(ctx, 2*time.Minute, "ClickHouse's merges", func() bool {
-		merges := uint64(1)
-		err := conn.QueryRow(ctx, "SELECT count() FROM system.merges").Scan(&merges)
-		return err == nil && merges == 0
-	})
+	lines, err := db.Lines(ctx, "SELECT column, sum(column_data_compressed_bytes) AS bytes FROM system.parts_columns"+of+
+		" GROUP BY column ORDER BY bytes DESC")
+	if err != nil {
+		return err
+	}
+	each := float64(all) / float64(b.backlog)
+	rest := each
+	for _, line := range lines {
+		w := weight{}
+		if _, err := fmt.Sscan(line, &w.column, &w.bytes); err != nil {
+			return err
+		}
+		w.bytes /= float64(b.backlog)
+		rest -= w.bytes
+		b.columns = append(b.columns, w)
+	}
+	b.columns = append(b.columns, weight{"indexes, marks and the rest", rest})
+	b.atMost(300, "bytes an event on ClickHouse's disk", "%.1f", each)
+	return nil
 }
