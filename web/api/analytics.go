@@ -292,6 +292,7 @@ func (d *Direct) Panel(ctx context.Context, name string, a Analysis) (Panel, err
 		}
 		p.Rows = append(p.Rows, withTexts(row))
 	}
+	p.restoreZeros()
 	return p, nil
 }
 
@@ -307,7 +308,10 @@ func (d *Direct) Panels(ctx context.Context, names []string, a Analysis) (map[st
 	if err != nil {
 		return nil, err
 	}
-	answer, err := d.expand(ctx, sql, a)
+	if sql, err = a.view().Expand(sql); err != nil {
+		return nil, err
+	}
+	answer, err := d.store.AskTogether(ctx, sql)
 	if err != nil {
 		return nil, err
 	}
@@ -330,7 +334,21 @@ func (d *Direct) Panels(ctx context.Context, names []string, a Analysis) (map[st
 		p.Rows = append(p.Rows, withTexts(row))
 		panels[p.Panel] = p
 	}
+	panels["summary"].restoreZeros()
 	return panels, nil
+}
+
+// restoreZeros sets the numbers of leads in the preceding period of the panel summary to zero where the SQL has an
+// infinite one, so that Grafana shows no percentage.
+func (p Panel) restoreZeros() {
+	if p.Panel != "summary" || len(p.Rows) == 0 || p.Rows[0]["note"] != "" {
+		return
+	}
+	for _, column := range []string{"leads", "with_a_contact", "converted"} {
+		if p.Rows[0][column] == nil {
+			p.Rows[0][column] = 0.0
+		}
+	}
 }
 
 // Figure is a number of leads of an analysis.
@@ -395,13 +413,7 @@ func (d *Direct) ask(ctx context.Context, name string, a Analysis) (store.Answer
 	if err != nil {
 		return store.Answer{}, err
 	}
-	return d.expand(ctx, sql, a)
-}
-
-// expand runs the text of a query of the dashboards.
-func (d *Direct) expand(ctx context.Context, sql string, a Analysis) (store.Answer, error) {
-	sql, err := a.view().Expand(sql)
-	if err != nil {
+	if sql, err = a.view().Expand(sql); err != nil {
 		return store.Answer{}, err
 	}
 	return d.store.Ask(ctx, sql)
@@ -520,8 +532,9 @@ func (s *server) analyticsRoutes() {
 		Errors:  []int{http.StatusNotFound},
 		Summary: "Get a table of figures",
 		Description: "What the Grafana dashboard *Conversion and UTM* shows, from the same SQL. `summary` has a row " +
-			"for the preceding period, then one for the range; " +
-			"its values are null where they cannot be compared. `median_time` is in minutes.",
+			"for the preceding period, then one for the range. If the source's first request came after the preceding " +
+			"period began, the `note` of that row is `no earlier figures`, and its figures are null. `median_time` is " +
+			"in minutes.",
 		Responses: map[string]*huma.Response{"200": {Description: "The figures", Content: content}}},
 		func(ctx context.Context, in *panelInput) (*panelOutput, error) {
 			p, err := s.as(ctx).Panel(ctx, in.Panel, in.analysis)

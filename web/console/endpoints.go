@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"hooktape/internal/event"
 	"hooktape/internal/outbound"
@@ -107,17 +108,24 @@ func showEndpoint(v *visit) error {
 	if tidied := v.tidiedDeliveries(); tidied != nil {
 		return v.redirect(link(v.URL.EscapedPath(), tidied))
 	}
-	all, err := v.endpointsPage()
-	if err != nil {
-		return err
-	}
 	name := v.PathValue("name")
-	i := slices.IndexFunc(all.Endpoints, func(e endpointCard) bool { return e.Name == name })
-	if i < 0 {
-		return api.Problemf(http.StatusNotFound, "there is no endpoint %q in the configuration", name)
-	}
-	p := endpointPage{Card: all.Endpoints[i]}
-	if p.List, err = v.deliveryList(url.Values{"endpoint": {name}}); err != nil {
+	var p endpointPage
+	var group errgroup.Group
+	group.Go(func() error {
+		cards, err := v.endpointCards(name)
+		if err == nil && len(cards) == 0 {
+			err = api.Problemf(http.StatusNotFound, "there is no endpoint %q in the configuration", name)
+		}
+		for _, card := range cards {
+			p.Card = card
+		}
+		return err
+	})
+	group.Go(func() (err error) {
+		p.List, err = v.deliveryList(url.Values{"endpoint": {name}})
+		return err
+	})
+	if err := group.Wait(); err != nil {
 		return err
 	}
 	return v.show("endpoint", name, p)
@@ -141,24 +149,32 @@ func testEndpoint(v *visit) error {
 	return v.show("endpoints", "Endpoints", p)
 }
 
-func (v *visit) endpointsPage() (endpointsPage, error) {
-	var p endpointsPage
+func (v *visit) endpointsPage() (p endpointsPage, err error) {
+	p.Endpoints, err = v.endpointCards()
+	return p, err
+}
+
+// endpointCards returns the endpoints with one of the names; all, without names.
+func (v *visit) endpointCards(names ...string) (cards []endpointCard, err error) {
 	list, err := v.direct.Endpoints(v.Context())
 	if err != nil {
-		return p, err
+		return nil, err
 	}
 	stats, err := v.direct.EndpointStats(v.Context(), v.now.Add(-statsSince))
 	if err != nil {
-		return p, err
+		return nil, err
 	}
 	for _, e := range list {
+		if len(names) > 0 && !slices.Contains(names, e.Name) {
+			continue
+		}
 		card, err := v.endpointCard(e, stats)
 		if err != nil {
-			return p, err
+			return nil, err
 		}
-		p.Endpoints = append(p.Endpoints, card)
+		cards = append(cards, card)
 	}
-	return p, nil
+	return cards, nil
 }
 
 func (v *visit) endpointCard(e api.Endpoint, stats []api.EndpointStats) (endpointCard, error) {
