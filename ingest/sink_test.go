@@ -297,7 +297,7 @@ func (w *weighed) InsertEvents(ctx context.Context, token string, events []event
 // TestBatchOfBombs verifies that a batch of small bodies with large decompressed texts is stored in parts, so that it
 // cannot fill the memory, and that nothing is quarantined.
 func TestBatchOfBombs(t *testing.T) {
-	const bombs, text = 1000, 64 << 10
+	const bombs, text = 600, 64 << 10
 	p := newPipe(t, storetest.DSN(t), quick)
 	w := &weighed{EventStore: p.db}
 	p.drain = spool.NewDrain(p.spool, ingest.NewSink(w, sourceKind, slog.New(slog.DiscardHandler)), quick,
