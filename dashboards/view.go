@@ -3,8 +3,10 @@ package dashboards
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -40,7 +42,10 @@ var (
 	indent  = regexp.MustCompile(`(?m)^[ \t]+`)
 	title   = regexp.MustCompile(`"[^"\n]*"`)
 	// journeys is the call of the view for the range itself.
-	journeys = regexp.MustCompile(`journeys\(from = toUnixTimestamp\(\$__fromTime\), [^()]*toUnixTimestamp\(\$__toTime\)[^()]*\)`)
+	journeys    = regexp.MustCompile(`journeys\(from = toUnixTimestamp\(\$__fromTime\), [^()]*toUnixTimestamp\(\$__toTime\)[^()]*\)`)
+	anyJourneys = regexp.MustCompile(`(?s)journeys\(.*?'\)`)
+	// journeyColumn matches a column of the view.
+	journeyColumn = regexp.MustCompile(`\b(channel|reached|lead|converted|visited_at|lead_at|contact|tagged|tags|utm_(source|medium|campaign|content|term))\b`)
 )
 
 // Together returns one query for several files of sql, which computes the view journeys for the range once instead of
@@ -49,6 +54,7 @@ var (
 // enable_named_columns_in_function_tuple.
 func Together(names ...string) (string, error) {
 	var call string
+	used := map[string]bool{}
 	queries := make([]string, len(names))
 	for i, name := range names {
 		sql, err := SQL(name)
@@ -61,10 +67,14 @@ func Together(names ...string) (string, error) {
 		if call = cmp.Or(call, found); found != call || found == "" {
 			return "", fmt.Errorf("%s does not call the view journeys as %s does", name, names[0])
 		}
-		queries[i] = fmt.Sprintf("SELECT '%s' AS file, toJSONString(tuple(*)) AS line FROM (\n%s\n)", name,
-			strings.ReplaceAll(sql, call, "j"))
+		sql = strings.ReplaceAll(sql, call, "j")
+		for _, column := range journeyColumn.FindAllString(anyJourneys.ReplaceAllString(sql, ""), -1) {
+			used[column] = true
+		}
+		queries[i] = fmt.Sprintf("SELECT '%s' AS file, toJSONString(tuple(*)) AS line FROM (\n%s\n)", name, sql)
 	}
-	return "WITH j AS MATERIALIZED (SELECT * FROM " + call + ")\n" + strings.Join(queries, "\nUNION ALL\n"), nil
+	return "WITH j AS MATERIALIZED (SELECT " + strings.Join(slices.Sorted(maps.Keys(used)), ", ") + " FROM " + call +
+		")\n" + strings.Join(queries, "\nUNION ALL\n"), nil
 }
 
 // Expand returns a query as ClickHouse gets it. Values are percent-encoded, so none can break out of its quotes.

@@ -241,7 +241,7 @@ type conn struct {
 	waits       atomic.Bool   // for a request, or in the middle of its header; changed under the mutex
 	place       *list.Element // in waiting; nil when it does not wait
 	charged     int64         // bytes of memory reserved for the header
-	unknown     bool          // was its client when memory was reserved
+	share       share         // from which they are reserved
 	gone        bool
 }
 
@@ -261,7 +261,7 @@ func (c *conn) act() {
 }
 
 func (c *conn) discharge() {
-	c.connections.memory.release(c.charged, c.unknown)
+	c.connections.memory.release(c.charged, c.share)
 	c.charged = 0
 }
 
@@ -281,13 +281,12 @@ func (cs *connections) charge(c *conn, n int64) bool {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if c.charged == 0 {
-		c.unknown = !c.client.known
+		c.share = forUnknown
+		if c.client.known {
+			c.share = forRequest
+		}
 	}
-	of := forRequest
-	if c.unknown {
-		of = forUnknown
-	}
-	for !c.gone && !cs.memory.take(n, of) {
+	for !c.gone && !cs.memory.take(n, c.share) {
 		oldest := cs.oldest(c.client, fullUnknown)
 		if oldest == nil {
 			cs.count(fullMemory, closedNew)

@@ -82,7 +82,7 @@ func (s *Server) forward(c *gin.Context, h *judged) {
 	var wait time.Duration
 	if x.admitted, wait = x.breaker.Admit(x.began); wait > 0 {
 		defer x.leave()
-		x.refuse(c, event.FallbackFailing, "the endpoint is failing (its circuit breaker is open); nothing was sent")
+		x.refuse(c, event.FallbackFailing, event.BreakerOpen(x.breaker.Snapshot(x.began).NextProbe))
 		return
 	}
 	defer x.settle()

@@ -433,7 +433,8 @@ func TestForwardBreaker(t *testing.T) {
 	}
 	// The event and what became of it are one record.
 	if r := s.records(1)[0]; r.Outcome == nil || r.Outcome.EventID != r.ID ||
-		r.Outcome.Fallback != event.FallbackFailing || r.Outcome.Outcome != event.OutcomeNotSent {
+		r.Outcome.Fallback != event.FallbackFailing || r.Outcome.Outcome != event.OutcomeNotSent ||
+		!event.OpenUntil(r.Outcome.Error).After(r.Outcome.StartedAt.Truncate(time.Millisecond)) {
 		t.Errorf("%+v", r)
 	}
 	if log := s.log.String(); strings.Count(log, "circuit breaker opens") != 1 {

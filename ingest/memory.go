@@ -43,13 +43,7 @@ func (m *memory) take(n int64, s share) bool {
 	if !m.fits(n, s) {
 		return false
 	}
-	m.used += n
-	switch s {
-	case forUnknown:
-		m.unknown += n
-	case forForward:
-		m.forwarded += n
-	}
+	m.add(n, s)
 	return true
 }
 
@@ -65,12 +59,19 @@ func (m *memory) fits(n int64, s share) bool {
 	return m.used+n <= m.max
 }
 
-func (m *memory) release(n int64, unknown bool) {
+func (m *memory) release(n int64, s share) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.used -= n
-	if unknown {
-		m.unknown -= n
+	m.add(-n, s)
+}
+
+func (m *memory) add(n int64, s share) {
+	m.used += n
+	switch s {
+	case forUnknown:
+		m.unknown += n
+	case forForward:
+		m.forwarded += n
 	}
 }
 
@@ -130,11 +131,4 @@ func (r *reservation) handOver() reservation {
 	return all
 }
 
-func (r *reservation) release() {
-	r.memory.release(r.bytes, r.unknown)
-	if r.forward {
-		r.memory.mu.Lock()
-		defer r.memory.mu.Unlock()
-		r.memory.forwarded -= r.bytes
-	}
-}
+func (r *reservation) release() { r.memory.release(r.bytes, r.share(forRequest)) }

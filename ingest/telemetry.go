@@ -36,8 +36,6 @@ const (
 // unknownSource is the label of every source that is not configured: senders cannot create labels.
 const unknownSource = "(unknown)"
 
-var latencyBuckets = metric.WithExplicitBucketBoundaries(.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5)
-
 type instruments struct {
 	tracer      trace.Tracer
 	requests    metric.Int64Counter
@@ -64,6 +62,12 @@ func newInstruments() *instruments {
 		c, _ := m.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(what))
 		return c
 	}
+	latency := func(name, what string, more ...float64) metric.Float64Histogram {
+		h, _ := m.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(what),
+			metric.WithExplicitBucketBoundaries(append([]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+				more...)...))
+		return h
+	}
 	refused := counter("hooktape.ingest.unavailable", "{request}",
 		"Accepted requests that could not be put on disk: answered with 503, or with the fallback of a source that "+
 			"forwards.")
@@ -71,24 +75,12 @@ func newInstruments() *instruments {
 	for _, c := range []metric.Int64Counter{refused, panics} {
 		c.Add(context.Background(), 0) // alerts need the series from the start
 	}
-	requestTime, _ := m.Float64Histogram("hooktape.ingest.request.duration", metric.WithUnit("s"),
-		metric.WithDescription("Time from having read a request's header to having answered it, by verdict; without "+
-			"forwarded requests."), latencyBuckets)
-	appendTime, _ := m.Float64Histogram("hooktape.ingest.append.duration", metric.WithUnit("s"),
-		metric.WithDescription("Time from having read a request to having it on disk."), latencyBuckets)
 	shed := counter("hooktape.ingest.shed", "{request}",
 		"Requests answered with 503, or with the fallback of a source that forwards, because ingest.max_memory is in "+
 			"use, by sender: known (with a valid token) or unknown.")
 	for _, sender := range []string{"known", "unknown"} {
 		shed.Add(context.Background(), 0, metric.WithAttributes(attrSender.String(sender)))
 	}
-	forwardTime, _ := m.Float64Histogram("hooktape.forward.duration", metric.WithUnit("s"),
-		metric.WithDescription("Time from the end of a forwarded request to the end of its answer, by source and "+
-			"result."),
-		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60))
-	overhead, _ := m.Float64Histogram("hooktape.forward.overhead", metric.WithUnit("s"),
-		metric.WithDescription("The part of hooktape.forward.duration that was not spent waiting for the endpoint, "+
-			"by source."), latencyBuckets)
 	lost := counter("hooktape.forward.unknown", "{request}",
 		"Forwarded requests whose outcome is unknown, because an earlier process ended before it recorded it.")
 	lost.Add(context.Background(), 0)
@@ -100,8 +92,10 @@ func newInstruments() *instruments {
 		forwards: counter("hooktape.forward.requests", "{request}",
 			"Requests of sources that forward, by source and result: answered, fallback, "+
 				"broken_off (by the endpoint) or bot_left."),
-		forwardTime:  forwardTime,
-		overheadTime: overhead,
+		forwardTime: latency("hooktape.forward.duration",
+			"Time from the end of a forwarded request to the end of its answer, by source and result.", 10, 30, 60),
+		overheadTime: latency("hooktape.forward.overhead",
+			"The part of hooktape.forward.duration that was not spent waiting for the endpoint, by source."),
 		fallbacks: counter("hooktape.forward.fallbacks", "{request}",
 			"Bots that got the fallback, by source and reason: deadline, refused, failing, in_flight, error, "+
 				"full (the request could not be stored), too_large, aborted, memory or panic."),
@@ -118,9 +112,11 @@ func newInstruments() *instruments {
 		closed: counter("hooktape.ingest.connections.closed", "{connection}",
 			"Connections closed at a limit: address, unknown_clients, total or memory; "+
 				"the new one, or the one that waited longest for a request."),
-		panics:      panics,
-		requestTime: requestTime,
-		appendTime:  appendTime,
+		panics: panics,
+		requestTime: latency("hooktape.ingest.request.duration",
+			"Time from having read a request's header to having answered it, by verdict; without forwarded requests."),
+		appendTime: latency("hooktape.ingest.append.duration",
+			"Time from having read a request to having it on disk."),
 	}
 }
 

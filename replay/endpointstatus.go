@@ -8,22 +8,22 @@ import (
 
 	"hooktape/internal/event"
 	"hooktape/internal/outbound"
-	"hooktape/internal/store"
 )
 
 // EndpointStatus is a configured endpoint and the state of its deliveries.
 type EndpointStatus struct {
-	Name       string `json:"name"`
-	URL        string `json:"url"`
-	Subscribed bool   `json:"subscribed"` // to live events; otherwise it gets replays only
-	State      string `json:"state"`      // active, paused, failing; unknown while no process has delivered
-	// Delivery is the state that the delivering process last saved; nil if none.
-	Delivery *event.EndpointState `json:"delivery"`
-	Backlog  store.Backlog        `json:"backlog"`
-	// Replays counts the deliveries of unfinished replays to it.
-	Replays map[event.DeliveryState]uint64 `json:"replays"`
-	Waiting *event.Waiting                 `json:"waiting"`
+	Name       string `json:"name" doc:"Its name in the configuration."`
+	Subscribed bool   `json:"subscribed" doc:"Whether live events are delivered to it; otherwise it gets replays, and the External Requests of sources that forward to it."`
+	// The delivering process has last saved this.
+	event.EndpointState
+	Backlog    map[event.DeliveryState]uint64 `json:"backlog" doc:"Live deliveries in each state."`
+	OldestOpen time.Time                      `json:"oldest_open,omitzero" doc:"The time of receipt of the oldest event that is not delivered yet."`
+	Replays    map[event.DeliveryState]uint64 `json:"replays" doc:"Deliveries of unfinished replays in each state."`
+	Waiting    *event.Waiting                 `json:"waiting,omitempty" doc:"Why nothing is sent to it; absent if nothing waits."`
 }
+
+// StateUnknown is the state of an endpoint to which no process has delivered yet.
+const StateUnknown = "unknown"
 
 // Endpoints lists the configured endpoints.
 func (s *Service) Endpoints(ctx context.Context) ([]EndpointStatus, error) {
@@ -41,8 +41,9 @@ func (s *Service) Endpoints(ctx context.Context) ([]EndpointStatus, error) {
 	}
 	list := []EndpointStatus{}
 	for _, e := range s.endpoints() {
-		status := EndpointStatus{Name: e.Name, URL: e.StoredURL(), Subscribed: e.Subscribe != nil, State: "unknown",
-			Replays: map[event.DeliveryState]uint64{}}
+		status := EndpointStatus{Name: e.Name, Subscribed: e.Subscribe != nil,
+			EndpointState: event.EndpointState{State: StateUnknown},
+			Backlog:       map[event.DeliveryState]uint64{}, Replays: map[event.DeliveryState]uint64{}}
 		for _, r := range unfinished {
 			if r.Endpoint == e.Name {
 				for state, n := range shownCounts(r.Replay) {
@@ -51,14 +52,15 @@ func (s *Service) Endpoints(ctx context.Context) ([]EndpointStatus, error) {
 			}
 		}
 		if state, ok := w.states[e.Name]; ok && state.State != stateRemoved {
-			status.Delivery, status.State = &state, state.State
+			status.EndpointState = state
 		}
+		status.URL = e.StoredURL()
 		for _, b := range backlogs {
 			if b.Endpoint == e.Name {
-				status.Backlog = b
+				status.Backlog, status.OldestOpen = b.Counts, b.OldestOpen
 			}
 		}
-		status.Waiting = w.ofEndpoint(e, event.Open(status.Backlog.Counts), event.Open(status.Replays))
+		status.Waiting = w.ofEndpoint(e, event.Open(status.Backlog), event.Open(status.Replays))
 		list = append(list, status)
 	}
 	return list, nil

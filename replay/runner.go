@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"golang.org/x/time/rate"
 
 	"hooktape/internal/event"
 	"hooktape/internal/outbound"
@@ -51,7 +52,8 @@ type Runner struct {
 	failing   atomic.Pointer[error]       // of the last reconcile
 	observed  atomic.Pointer[observation] // by the last reconcile
 
-	targets *targets
+	targets map[string]*target // of the endpoints in use, by [targetKey]
+	quiet   rate.Sometimes     // limits a log line: a fault of the configuration lasts until it changes
 	states  *endpointStates
 	replays *replays
 
@@ -70,7 +72,7 @@ func NewRunner(o Options, endpoints []Endpoint, db *store.Store, recorder *Recor
 	r := &Runner{
 		options: o, store: db, recorder: recorder, logger: logger, instruments: newInstruments(),
 		lease:   newLease(db, recorder.spool.ID(), logger),
-		targets: newTargets(o.Own, logger),
+		targets: map[string]*target{}, quiet: rate.Sometimes{First: 1, Interval: time.Minute},
 		states:  &endpointStates{store: db},
 		replays: &replays{store: db, recorder: recorder, logger: logger},
 		workers: map[store.Queue]*worker{}, wake: make(chan struct{}, 1),
@@ -122,7 +124,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 	// 1. The workers, whose context has ended, finish. 2. The lease is no longer renewed. 3. It is released.
 	r.running.Wait()
-	r.targets.keep(nil)
+	r.keepTargets(nil)
 	renewing.Wait()
 	r.releaseLease(ctx)
 	return nil
@@ -174,13 +176,13 @@ func (r *Runner) updateTargets(endpoints []Endpoint, steering map[string]store.S
 	needed := map[string]bool{}
 	for _, e := range endpoints {
 		needed[targetKey(&e)] = true
-		r.targets.get(e)
+		r.target(e)
 	}
 	for _, w := range r.workers {
 		needed[targetKey(&w.config.endpoint)] = true
 	}
-	r.targets.keep(needed)
-	for _, t := range r.targets.steer(steering) {
+	r.keepTargets(needed)
+	for _, t := range r.steer(steering) {
 		for _, w := range r.workers {
 			if targetKey(&w.config.endpoint) == targetKey(&t.Endpoint) {
 				w.resume(t.resumedAt)
@@ -261,7 +263,7 @@ func (r *Runner) reconcileWorkers(ctx context.Context, wanted []workerConfig) er
 
 // start starts a worker.
 func (r *Runner) start(ctx context.Context, c workerConfig) error {
-	target := r.targets.get(c.endpoint)
+	target := r.target(c.endpoint)
 	if target == nil {
 		return nil
 	}
@@ -376,7 +378,7 @@ func (r *Runner) withAdHoc(endpoints []Endpoint) []Endpoint {
 }
 
 // targetOf returns the target of an endpoint; nil if none.
-func (r *Runner) targetOf(e Endpoint) *target { return r.targets.byKey[targetKey(&e)] }
+func (r *Runner) targetOf(e Endpoint) *target { return r.targets[targetKey(&e)] }
 
 // pollerOf returns the running poller of an endpoint; nil if none.
 func (r *Runner) pollerOf(e Endpoint) *poller {

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,7 +70,7 @@ type Request struct {
 	Selection event.Selection `json:"selection" doc:"The events: those that match everything that is set. {} selects every accepted event."`
 	To        string          `json:"to" doc:"The target: the name of a configured endpoint, or a URL. A URL with a private address needs the role admin and replay.allow_private in the configuration; hooktape never sends to itself or to its ClickHouse."`
 	// Again is zero for none. See Service.Repeat.
-	Again uuid.UUID `json:"again,omitzero" doc:"A replay to repeat: its events are selected, and selection must be {}. If to is its endpoint, or empty, its headers are sent too, unless the request has others. The options are those of the request."`
+	Again uuid.UUID `json:"again,omitzero" doc:"A replay to repeat, by its id, a unique beginning of it, or last: its events are selected, and selection must be {}. If to is its endpoint, or empty, its headers are sent too, unless the request has others. The options are those of the request."`
 	event.ReplayOptions
 
 	retries *event.DeliverySelection  // of a retry: see event.Replay.Retries
@@ -221,10 +222,10 @@ func (s *Service) Repeat(ctx context.Context, want *Request) error {
 // check sets a request's defaults and returns its endpoint. Its error is an [*InvalidError] if the request is wrong.
 func (s *Service) check(ctx context.Context, by Actor, want *Request) (Endpoint, error) {
 	o := &want.ReplayOptions
-	setDefault(&o.Order, event.OrderNone)
-	setDefault(&o.Mode, event.ModeUndelivered)
-	setDefault(&o.Retry, event.RetryEndpoint)
-	setDefault(&o.Concurrency, 4)
+	o.Order = cmp.Or(o.Order, event.OrderNone)
+	o.Mode = cmp.Or(o.Mode, event.ModeUndelivered)
+	o.Retry = cmp.Or(o.Retry, event.RetryEndpoint)
+	o.Concurrency = cmp.Or(o.Concurrency, 4)
 	switch {
 	case o.Rate < 0:
 		return Endpoint{}, invalid("the rate must not be negative")
@@ -263,13 +264,6 @@ func (s *Service) check(ctx context.Context, by Actor, want *Request) (Endpoint,
 		return e, invalid("%v", err)
 	}
 	return e, nil
-}
-
-func setDefault[T comparable](value *T, otherwise T) {
-	var zero T
-	if *value == zero {
-		*value = otherwise
-	}
 }
 
 func (s *Service) resolve(to string) (Endpoint, error) {

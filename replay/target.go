@@ -5,25 +5,10 @@ import (
 	"reflect"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"hooktape/internal/event"
 	"hooktape/internal/outbound"
 	"hooktape/internal/store"
 )
-
-// targets are the endpoints in use, by [targetKey].
-type targets struct {
-	own    *outbound.OwnAddresses
-	logger *slog.Logger
-	quiet  rate.Sometimes // faults of the configuration last until it changes
-	byKey  map[string]*target
-}
-
-func newTargets(own *outbound.OwnAddresses, logger *slog.Logger) *targets {
-	return &targets{own: own, logger: logger, quiet: rate.Sometimes{First: 1, Interval: time.Minute},
-		byKey: map[string]*target{}}
-}
 
 // targetKey identifies a target: the endpoint's name, or the whole URL of an ad-hoc endpoint. Two replays to one URL
 // have different targets if only one of them may go to private addresses.
@@ -34,42 +19,42 @@ func targetKey(e *Endpoint) string {
 	return e.Name
 }
 
-// get returns the target of an endpoint, a new one if the endpoint has changed. It returns nil, and logs why, if the
+// target returns the target of an endpoint, a new one if the endpoint has changed. It returns nil, and logs why, if the
 // endpoint cannot be sent to.
-func (ts *targets) get(e Endpoint) *target {
+func (r *Runner) target(e Endpoint) *target {
 	key := targetKey(&e)
-	if t := ts.byKey[key]; t != nil && reflect.DeepEqual(t.Endpoint, e) {
+	if t := r.targets[key]; t != nil && reflect.DeepEqual(t.Endpoint, e) {
 		return t
 	}
-	t, err := newTarget(e, ts.own)
+	t, err := newTarget(e, r.options.Own)
 	if err != nil {
-		ts.quiet.Do(func() { ts.logger.Error("nothing can be sent to an endpoint", "endpoint", e.Name, "error", err) })
+		r.quiet.Do(func() { r.logger.Error("nothing can be sent to an endpoint", "endpoint", e.Name, "error", err) })
 		return nil
 	}
-	ts.byKey[key] = t
+	r.targets[key] = t
 	return t
 }
 
-// keep drops all targets but those of the needed keys.
-func (ts *targets) keep(needed map[string]bool) {
-	for key, t := range ts.byKey {
+// keepTargets drops all targets but those of the needed keys.
+func (r *Runner) keepTargets(needed map[string]bool) {
+	for key, t := range r.targets {
 		if !needed[key] {
 			t.client.CloseIdleConnections()
-			delete(ts.byKey, key)
+			delete(r.targets, key)
 		}
 	}
 }
 
 // steer pauses and resumes targets as people have asked, and returns those that it has resumed.
-func (ts *targets) steer(steering map[string]store.Steered) (resumed []*target) {
-	for _, t := range ts.byKey {
+func (r *Runner) steer(steering map[string]store.Steered) (resumed []*target) {
+	for _, t := range r.targets {
 		switch s := steering[t.Name]; s.Action {
 		case event.ActionPause:
 			t.Pause(s.Why)
 		case event.ActionResume:
 			if s.Number > t.lastResume {
 				t.lastResume, t.resumedAt = s.Number, s.At
-				logChange(ts.logger.With("endpoint", t.Name), t.Resume())
+				logChange(r.logger.With("endpoint", t.Name), t.Resume())
 				resumed = append(resumed, t)
 			}
 		}

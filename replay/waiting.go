@@ -55,11 +55,11 @@ func (w *waits) process() *event.Waiting {
 		return nil
 	}
 	if i := slices.IndexFunc(w.claims, func(c store.LeaseClaim) bool { return !silent(c) }); i >= 0 {
-		return &event.Waiting{Code: event.WaitsForTakeover, Since: &first.SeenAt,
+		return &event.Waiting{Code: event.WaitsForTakeover, Since: first.SeenAt,
 			Text: fmt.Sprintf("the process that delivers (%s) has been silent since %s; %s takes over",
 				first.Host, utc(first.SeenAt), w.claims[i].Host)}
 	}
-	return &event.Waiting{Code: event.WaitsForProcess, Since: &first.SeenAt,
+	return &event.Waiting{Code: event.WaitsForProcess, Since: first.SeenAt,
 		Text: fmt.Sprintf("no process delivers: the last one (%s) was seen at %s; start `hooktape serve` or "+
 			"`hooktape replay serve`",
 			first.Host, utc(first.SeenAt))}
@@ -77,7 +77,7 @@ func (w *waits) endpoint(name string) *event.Waiting {
 	state := w.states[name]
 	last := lastFailure(state.Reason, state.Answer)
 	if state.State == outbound.StateActive && state.NextProbe.After(w.now) {
-		return &event.Waiting{Code: event.WaitsRetryAfter, Action: "retry_now", Answer: last, Until: &state.NextProbe,
+		return &event.Waiting{Code: event.WaitsRetryAfter, Action: "retry_now", Answer: last, Until: state.NextProbe,
 			Text: fmt.Sprintf("%s asked to wait until %s (Retry-After; the last answer: %s)", shown,
 				utc(state.NextProbe), last)}
 	}
@@ -93,7 +93,7 @@ func (w *waits) endpoint(name string) *event.Waiting {
 		text += "; the next attempt is at " + utc(state.NextProbe)
 	}
 	return &event.Waiting{Code: event.WaitsFailing, Text: text, Action: "retry_now", Answer: last,
-		Since: unlessZero(state.FailingSince), Until: unlessZero(state.NextProbe)}
+		Since: state.FailingSince, Until: state.NextProbe}
 }
 
 // endsBefore reports whether an endpoint only asked to wait until a time before another one.
@@ -110,13 +110,6 @@ func lastFailure(err, answer string) string {
 		return err
 	}
 	return err + ": " + answer
-}
-
-func unlessZero(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
 }
 
 // unwanted returns why live deliveries to an endpoint are not sent, whatever the endpoint does; nil if they are.
@@ -158,7 +151,7 @@ func (w *waits) paused(name string) *event.Waiting {
 	if s.Action != event.ActionPause {
 		return nil
 	}
-	return &event.Waiting{Code: event.WaitsEndpoint, Action: "resume", Since: &s.At,
+	return &event.Waiting{Code: event.WaitsEndpoint, Action: "resume", Since: s.At,
 		Text: fmt.Sprintf("%s was paused at %s: %s", TargetName(name), utc(s.At), s.Why)}
 }
 
@@ -196,7 +189,7 @@ func (w *waits) ofReplay(r event.Replay) *event.Waiting {
 	}
 	why, retries := w.endpoint(r.Endpoint), w.ofRetries(r)
 	switch {
-	case why != nil && (retries == nil || !endsBefore(why, *retries.Until)):
+	case why != nil && (retries == nil || !endsBefore(why, retries.Until)):
 		return why
 	case retries != nil:
 		return retries
@@ -226,7 +219,7 @@ func (w *waits) ofRetries(r event.Replay) *event.Waiting {
 			"which "+
 			"wait for their next attempt: %d of them, the first at %s", open.Others, open.Retrying, utc(open.Next))
 	}
-	return &event.Waiting{Code: event.WaitsForRetry, Action: "retry_now", Until: &open.Next, Text: text}
+	return &event.Waiting{Code: event.WaitsForRetry, Action: "retry_now", Until: open.Next, Text: text}
 }
 
 // load reads the retries of replays that may wait for nothing else.
@@ -362,12 +355,12 @@ func (q *waitingQueue) waiting(d *event.Delivery, now time.Time) *event.Waiting 
 	first, ordered := q.earlier[d.Subscriber]
 	switch {
 	case d.State == event.Delivering && now.Sub(d.UpdatedAt) < time.Minute:
-		return &event.Waiting{Code: event.WaitsInQueue, Text: "its request is under way", Since: &d.UpdatedAt}
+		return &event.Waiting{Code: event.WaitsInQueue, Text: "its request is under way", Since: d.UpdatedAt}
 	case q.why != nil && !(d.State == event.Retrying && endsBefore(q.why, d.NextAt)):
 		return q.why
 	case d.State == event.Retrying && d.NextAt.After(now):
 		last := lastFailure(d.Error, d.Answer)
-		return &event.Waiting{Code: event.WaitsForRetry, Action: "retry_now", Until: &d.NextAt, Answer: last,
+		return &event.Waiting{Code: event.WaitsForRetry, Action: "retry_now", Until: d.NextAt, Answer: last,
 			Text: fmt.Sprintf("attempt %d follows at %s, as the retry schedule says (the last: %s)", d.Attempts+1,
 				utc(d.NextAt), last)}
 	case ordered && first.EventID != d.EventID:

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os/user"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -17,6 +17,8 @@ import (
 
 // backend is the API of another process or, in this one, the same API on the database. Both give the same answers.
 type backend interface {
+	WholeID(ctx context.Context, kind event.Named, text string) (string, error)
+
 	Events(ctx context.Context, sel event.Selection, limit int, cursor string) (api.EventPage, error)
 	Event(ctx context.Context, id uuid.UUID) (api.Event, error)
 	Body(ctx context.Context, id uuid.UUID) ([]byte, error)
@@ -45,7 +47,7 @@ type backend interface {
 // withBackend calls a command with the backend, and closes the backend.
 func (e *env) withBackend(command func(backend) error) error {
 	if e.flags.APIURL != "" {
-		token, err := e.apiToken()
+		token, err := e.apiToken(api.RoleRead)
 		if err != nil {
 			return err
 		}
@@ -62,8 +64,22 @@ func (e *env) withBackend(command func(backend) error) error {
 	}
 	defer db.Close()
 	direct := api.NewDirect(db, service(db, cfg), replay.Actor{Name: whoami(), MayReachPrivate: true})
-	direct.SetHost(api.Host{Source: cfg.IngestSources().Named})
+	direct.SetHost(api.Host{Source: cfg.IngestSources().Named, Forwards: cfg.Forwards})
 	return command(direct)
+}
+
+// show prints the answer of the backend: as JSON, or in words by print.
+func show[T any](e *env, asJSON bool, get func(backend) (T, error), print func(T) error) error {
+	return e.withBackend(func(b backend) error {
+		answer, err := get(b)
+		switch {
+		case err != nil:
+			return err
+		case asJSON:
+			return printJSON(e.stdout, answer)
+		}
+		return print(answer)
+	})
 }
 
 func service(db *store.Store, cfg *config.Config) *replay.Service {
@@ -72,19 +88,23 @@ func service(db *store.Store, cfg *config.Config) *replay.Service {
 	return service
 }
 
-// apiToken returns the token for an API: from a file, the environment, or the configuration.
-func (e *env) apiToken() (string, error) {
+// apiToken returns a token for an API: from a file, the environment, or the first one of the configuration that has a
+// role.
+func (e *env) apiToken(role api.Role) (string, error) {
 	token, err := config.Secret("--api-token-file", e.flags.APITokenFile, "HOOKTAPE_API_TOKEN")
 	if token != "" || err != nil {
 		return token, err
 	}
 	cfg, err := e.config()
-	if err != nil || len(cfg.API.Tokens) == 0 {
-		return "", errors.Join(err,
-			errors.New("there is no token for the API: set HOOKTAPE_API_TOKEN, or name a file with it by "+
-				"--api-token-file"))
+	if err != nil {
+		return "", fmt.Errorf("%w; or set HOOKTAPE_API_TOKEN, or name a file with the token by --api-token-file", err)
 	}
-	return cfg.API.Tokens[0].Secret, nil
+	i := slices.IndexFunc(cfg.API.Tokens, func(t api.Token) bool { return t.Role.Covers(role) })
+	if i < 0 {
+		return "", fmt.Errorf("the configuration has no token with the role %s under api.tokens: add one, set "+
+			"HOOKTAPE_API_TOKEN, or name a file with the token by --api-token-file", role)
+	}
+	return cfg.API.Tokens[i].Secret, nil
 }
 
 func whoami() string {

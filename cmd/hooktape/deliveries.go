@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -51,93 +50,54 @@ func (c deliveriesListCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return listDeliveries(e, sel, c.Limit, c.Format, c.JSON)
+	return e.withBackend(func(b backend) error { return listDeliveries(e, b, sel, c.Limit, c.Format, c.JSON) })
 }
 
 // listDeliveries prints at most limit selected deliveries; all with 0.
-func listDeliveries(e *env, sel event.DeliverySelection, limit int, format string, asJSON bool) error {
+func listDeliveries(e *env, b backend, sel event.DeliverySelection, limit int, format string, asJSON bool) error {
 	if limit < 0 {
 		return errors.New("--limit must not be negative")
 	}
-	return e.withBackend(func(b backend) error {
-		w := bufio.NewWriter(e.stdout)
-		out := deliveryWriter(w, format)
-		var all []api.Delivery
-		n := 0
-		more, err := readPages(limit, func(size int, cursor string) (int, string, error) {
-			page, err := b.Deliveries(e.ctx, sel, size, cursor)
-			n += len(page.Deliveries)
-			if out == nil {
-				all = append(all, page.Deliveries...)
-			} else if err == nil {
-				err = writeAll(out, page.Deliveries)
-			}
-			return len(page.Deliveries), page.Next, err
-		})
-		if err != nil {
-			return err
+	w := bufio.NewWriter(e.stdout)
+	out := api.NewRows(w, format, api.DeliveryColumns())
+	all, n := []api.Delivery{}, 0
+	more, err := readPages(limit, func(size int, cursor string) (int, string, error) {
+		page, err := b.Deliveries(e.ctx, sel, size, cursor)
+		n += len(page.Deliveries)
+		if format == "" {
+			all = append(all, page.Deliveries...)
+		} else if err == nil {
+			err = api.WriteRows(out, page.Deliveries)
 		}
-		if more {
-			defer fmt.Fprintf(e.stderr, "there are more than these %d; --limit 0 shows all\n", n)
-		}
-		switch {
-		case out != nil:
-			return errors.Join(out.Flush(), w.Flush())
-		case asJSON:
-			return printJSON(e.stdout, append([]api.Delivery{}, all...))
-		case n == 0:
-			fmt.Fprintln(e.stderr, "no deliveries match")
-			return nil
-		}
-		return printDeliveries(e.stdout, all)
+		return len(page.Deliveries), page.Next, err
 	})
-}
-
-// rowWriter writes deliveries in one format.
-type rowWriter interface {
-	Write(d *api.Delivery) error
-	Flush() error
-}
-
-func writeAll(w rowWriter, list []api.Delivery) error {
-	for i := range list {
-		if err := w.Write(&list[i]); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
-	return nil
-}
-
-// deliveryWriter returns a writer for a format; nil for none.
-func deliveryWriter(w io.Writer, format string) rowWriter {
-	switch format {
-	case "csv":
-		return api.NewCSV(w, api.DeliveryColumns())
-	case "ndjson":
-		return ndjsonWriter{json.NewEncoder(w)}
+	if more {
+		defer fmt.Fprintf(e.stderr, "there are more than these %d; --limit 0 shows all\n", n)
 	}
-	return nil
+	switch {
+	case format != "":
+		return errors.Join(out.Flush(), w.Flush())
+	case asJSON:
+		return printJSON(e.stdout, all)
+	case n == 0:
+		fmt.Fprintln(e.stderr, "no deliveries match")
+		return nil
+	}
+	return printDeliveries(e.stdout, all)
 }
-
-// ndjsonWriter writes a JSON object on each line.
-type ndjsonWriter struct{ encoder *json.Encoder }
-
-func (w ndjsonWriter) Write(d *api.Delivery) error { return w.encoder.Encode(d) }
-func (w ndjsonWriter) Flush() error                { return nil }
 
 func printDeliveries(w io.Writer, list []api.Delivery) error {
 	t := newTable(w, "EVENT RECEIVED", "ENDPOINT", "STATE", "ATTEMPTS", "LAST ATTEMPT", "STATUS", "SUBSCRIBER",
 		"LAST ANSWER, OR WHAT IT WAITS FOR", "ID")
 	for _, d := range list {
-		tried := "-"
-		if d.LastAttemptAt != nil {
-			tried = local(*d.LastAttemptAt)
-		}
 		why := lastAnswer(d)
 		if d.Waiting != nil {
 			why = d.Waiting.Text
 		}
-		t.row(local(d.EventReceivedAt), d.Endpoint, string(d.State), fmt.Sprint(d.AttemptCount), tried,
+		t.row(local(d.EventReceivedAt), d.Endpoint, string(d.State), fmt.Sprint(d.AttemptCount), local(d.LastAttemptAt),
 			statusText(d.StatusCode), d.Subscriber, orDash(head(why, 80)), d.ID)
 	}
 	return t.end()
@@ -159,18 +119,17 @@ type deliveriesShowCmd struct {
 
 // Run shows one delivery.
 func (c deliveriesShowCmd) Run(e *env) error {
-	return e.withBackend(func(b backend) error {
-		id, err := deliveryOf(e, b, c.ID, c.Last)
+	return show(e, c.JSON, func(b backend) (d api.Delivery, err error) {
+		whole, err := wholeID(e, b, event.NamesDelivery, c.ID, c.Last)
 		if err != nil {
-			return err
+			return d, err
 		}
-		d, err := b.Delivery(e.ctx, id)
+		id, err := event.ParseDeliveryID(whole)
 		if err != nil {
-			return err
+			return d, err
 		}
-		if c.JSON {
-			return printJSON(e.stdout, d)
-		}
+		return b.Delivery(e.ctx, id)
+	}, func(d api.Delivery) error {
 		fmt.Fprintf(e.stdout, "delivery    %s\nevent       %s, received %s\nsubscriber  %s\n", d.ID, d.EventID,
 			local(d.EventReceivedAt), safe(d.Subscriber))
 		return showDeliveries(e.stdout, []api.Delivery{d})
@@ -207,21 +166,17 @@ func (c deliveriesGroupsCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return e.withBackend(func(b backend) error {
+	return show(e, c.JSON, func(b backend) ([]api.FailureGroup, error) {
 		list, err := b.FailureGroups(e.ctx, sel, c.Limit)
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return printJSON(e.stdout, list.Groups)
-		}
-		if len(list.Groups) == 0 {
+		return list.Groups, err
+	}, func(groups []api.FailureGroup) error {
+		if len(groups) == 0 {
 			fmt.Fprintln(e.stderr, "no failures match")
 			return nil
 		}
 		t := newTable(e.stdout, "ENDPOINT", "STATUS", "ANSWER", "COUNT", "FAILED", "RETRYING", "RESOLVED",
 			"SUBSCRIBERS", "FIRST SEEN", "LAST SEEN", "GROUP")
-		for _, g := range list.Groups {
+		for _, g := range groups {
 			status := string(g.Outcome)
 			if g.StatusCode != 0 {
 				status = statusText(g.StatusCode)
@@ -233,7 +188,7 @@ func (c deliveriesGroupsCmd) Run(e *env) error {
 		if err := t.end(); err != nil {
 			return err
 		}
-		sel.Groups = []string{list.Groups[0].Key}
+		sel.Groups = []string{groups[0].Key}
 		fmt.Fprintf(e.stderr, "to send one of them again: hooktape deliveries retry %s\n",
 			safe(strings.Join(flagsOf(event.DeliveryFilters, sel), " ")))
 		return nil
@@ -273,14 +228,14 @@ func (c deliveriesRetryCmd) Run(e *env) error {
 	}
 	return e.withBackend(func(b backend) error {
 		if c.Last {
-			c.IDs = append(c.IDs, lastID)
+			c.IDs = append(c.IDs, api.LastID)
 		}
 		for _, text := range c.IDs {
-			id, err := deliveryOf(e, b, text, false)
+			id, err := wholeID(e, b, event.NamesDelivery, text, false)
 			if err != nil {
 				return err
 			}
-			sel.IDs = append(sel.IDs, id.String())
+			sel.IDs = append(sel.IDs, id)
 		}
 		return c.retry(e, b, sel)
 	})

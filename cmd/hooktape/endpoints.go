@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"hooktape/internal/event"
 	"hooktape/web/api"
@@ -20,38 +21,32 @@ type endpointsListCmd struct {
 
 // Run lists the endpoints.
 func (c endpointsListCmd) Run(e *env) error {
-	return e.withBackend(func(b backend) error {
-		list, err := b.Endpoints(e.ctx)
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return printJSON(e.stdout, list)
-		}
-		if len(list) == 0 {
-			fmt.Fprintln(e.stderr, "no endpoint is configured; hooktape.example.yaml shows how")
-			return nil
-		}
-		return printEndpoints(e, list)
-	})
+	return show(e, c.JSON, func(b backend) ([]api.Endpoint, error) { return b.Endpoints(e.ctx) }, e.printEndpoints)
 }
 
-func printEndpoints(e *env, list []api.Endpoint) error {
-	t := newTable(e.stdout, "NAME", "STATE", "LIVE", "OPEN", "OLDEST", "FAILED", "IN REPLAYS", "URL",
+func (e *env) printEndpoints(list []api.Endpoint) error {
+	if len(list) == 0 {
+		fmt.Fprintln(e.stderr, "no endpoint is configured; hooktape.example.yaml shows how")
+		return nil
+	}
+	t := newTable(e.stdout, "NAME", "STATE", "LIVE", "OPEN", "OLDEST", "FAILED", "IN REPLAYS", "FORWARDED FROM", "URL",
 		"WHAT IT WAITS FOR, OR ITS LAST FAILURE")
 	for _, p := range list {
-		live, oldest, reason := "-", "-", p.Reason
+		live, reasons := "-", []string{p.Reason}
+		var sources []string
 		if p.Subscribed {
 			live = "yes"
 		}
-		if p.OldestOpen != nil {
-			oldest = local(*p.OldestOpen)
-		}
 		if p.Waiting != nil {
-			reason = p.Waiting.Text
+			reasons = []string{p.Waiting.Text}
 		}
-		t.row(p.Name, p.State, live, fmt.Sprint(event.Open(p.Backlog)), oldest, fmt.Sprint(p.Backlog[event.Failed]),
-			fmt.Sprint(event.Open(p.Replays)), p.URL, orDash(reason))
+		for _, f := range p.Forwards {
+			sources, reasons = append(sources, f.Source), append(reasons, f.Text())
+		}
+		reasons = slices.DeleteFunc(reasons, func(text string) bool { return text == "" })
+		t.row(p.Name, p.State, live, fmt.Sprint(event.Open(p.Backlog)), local(p.OldestOpen), fmt.Sprint(p.Backlog[event.Failed]),
+			fmt.Sprint(event.Open(p.Replays)), orDash(strings.Join(sources, ", ")), p.URL,
+			orDash(strings.Join(reasons, "; ")))
 	}
 	return t.end()
 }

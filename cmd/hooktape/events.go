@@ -136,7 +136,7 @@ type eventsShowCmd struct {
 // Run shows one event.
 func (c eventsShowCmd) Run(e *env) error {
 	return e.withBackend(func(b backend) error {
-		id, err := eventOf(e, b, c.ID, c.Last)
+		id, err := uuidOf(e, b, event.NamesEvent, c.ID, c.Last)
 		if err != nil {
 			return err
 		}
@@ -177,7 +177,7 @@ func showEvent(w io.Writer, ev api.Event) {
 	if a := ev.Acceptance; a != nil {
 		fmt.Fprintf(w, "accepted  by %s, %s; rejected before: %s\n", safe(a.By), local(a.At), a.Was.Reason())
 	}
-	if ev.DuplicateOf != nil {
+	if ev.DuplicateOf != uuid.Nil {
 		fmt.Fprintf(w, "repeats   %s\n", ev.DuplicateOf)
 	}
 	fmt.Fprintf(w, "\n--- request\n%s %s%s\n", safe(ev.Request.Method), safe(ev.Request.Path), safe(query))
@@ -259,8 +259,8 @@ func showDeliveries(w io.Writer, deliveries []api.Delivery) error {
 			way = "replay " + d.ReplayID.String()
 		}
 		fmt.Fprintf(w, "%s to %s (%s)", d.State, safe(d.Endpoint), way)
-		if d.NextAt != nil && d.State == event.Retrying {
-			fmt.Fprintf(w, ", next at %s", local(*d.NextAt))
+		if !d.NextAt.IsZero() {
+			fmt.Fprintf(w, ", next at %s", local(d.NextAt))
 		}
 		fmt.Fprintln(w)
 		if d.Waiting != nil {

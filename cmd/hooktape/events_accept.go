@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+
+	"hooktape/web/api"
 )
 
 type eventsAcceptCmd struct {
@@ -30,22 +32,15 @@ To send a rejected request without counting it, see hooktape replay create --inc
 
 // Run accepts events.
 func (c eventsAcceptCmd) Run(e *env) error {
-	return e.withBackend(func(b backend) error {
+	return show(e, c.JSON, func(b backend) (done api.AcceptedList, err error) {
 		ids := make([]uuid.UUID, len(c.IDs))
 		for i, text := range c.IDs {
-			id, err := rejectedOf(e, b, text, false)
-			if err != nil {
-				return err
+			if ids[i], err = uuidOf(e, b, api.NamesRejected, text, false); err != nil {
+				return done, err
 			}
-			ids[i] = id
 		}
-		done, err := b.Accept(e.ctx, ids)
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return printJSON(e.stdout, done)
-		}
+		return b.Accept(e.ctx, ids)
+	}, func(done api.AcceptedList) error {
 		for _, id := range done.Accepted {
 			fmt.Fprintf(e.stdout, "%s accepted\n", id)
 		}

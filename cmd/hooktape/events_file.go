@@ -54,14 +54,14 @@ func (f exportFormat) newFile(w io.Writer, columns []store.Column) (eventFile, e
 				return nil, err
 			}
 		}
-		return &csvFile{csv: api.NewCSV(w, chosen)}, nil
+		return &rowsFile{rows: api.NewCSV(w, chosen)}, nil
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	if len(f.columns) == 0 {
 		chosen = nil
 	}
-	return &jsonFile{encoder: encoder, columns: chosen}, nil
+	return &rowsFile{rows: jsonRows{encoder, chosen}}, nil
 }
 
 // tableColumns returns the names of the chosen columns.
@@ -91,40 +91,36 @@ func (f *parquetFile) read(rows *store.Rows) (store.Cursor, error) {
 func (f *parquetFile) write() error { return f.Write() }
 func (f *parquetFile) close() error { return f.Close() }
 
-// current is the event that was last read.
-type current struct{ event.Event }
-
-func (c *current) read(rows *store.Rows) (place store.Cursor, err error) {
-	c.Event, err = rows.Event()
-	return store.Cursor{At: c.ReceivedAt, ID: c.ID}, err
+// rowsFile has each event in a row or a line.
+type rowsFile struct {
+	event event.Event // that was last read
+	rows  api.Rows[api.Event]
 }
 
-// jsonFile has an event on each line, as `events show --json` prints it but without deliveries; with chosen columns, an
-// object of these.
-type jsonFile struct {
-	current
-	encoder *json.Encoder
+func (f *rowsFile) read(rows *store.Rows) (place store.Cursor, err error) {
+	f.event, err = rows.Event()
+	return store.Cursor{At: f.event.ReceivedAt, ID: f.event.ID}, err
+}
+
+func (f *rowsFile) write() error {
+	e := api.WholeEvent(&f.event, nil)
+	return f.rows.Write(&e)
+}
+
+func (f *rowsFile) close() error { return f.rows.Flush() }
+
+// jsonRows writes events as `events show --json` prints them but without deliveries; with chosen columns, objects of
+// these.
+type jsonRows struct {
+	*json.Encoder
 	columns api.Columns[api.Event]
 }
 
-func (f *jsonFile) write() error {
-	e := api.WholeEvent(&f.Event, nil)
-	if f.columns == nil {
-		return f.encoder.Encode(e)
+func (r jsonRows) Write(e *api.Event) error {
+	if r.columns == nil {
+		return r.Encode(e)
 	}
-	return f.encoder.Encode(f.columns.Object(&e))
+	return r.Encode(r.columns.Object(e))
 }
 
-func (f *jsonFile) close() error { return nil }
-
-type csvFile struct {
-	current
-	csv *api.CSV[api.Event]
-}
-
-func (f *csvFile) write() error {
-	e := api.WholeEvent(&f.Event, nil)
-	return f.csv.Write(&e)
-}
-
-func (f *csvFile) close() error { return f.csv.Flush() }
+func (r jsonRows) Flush() error { return nil }

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
-	"slices"
 	"time"
 
-	"hooktape/internal/config"
 	"hooktape/web/api"
 )
 
@@ -57,29 +54,17 @@ func (c loginCmd) Run(e *env) error {
 	return nil
 }
 
-// consoleAccess returns the URL of the console and the API, and a token: those of the flags, else those of the
-// configuration.
+// consoleAccess returns the URL of the console and the API, and a token with the role admin: those of the flags, else
+// those of the configuration.
 func (e *env) consoleAccess() (base, token string, err error) {
-	token, err = config.Secret("--api-token-file", e.flags.APITokenFile, "HOOKTAPE_API_TOKEN")
-	if err != nil || token != "" && e.flags.APIURL != "" {
+	if token, err = e.apiToken(api.RoleAdmin); err != nil || e.flags.APIURL != "" {
 		return e.flags.APIURL, token, err
 	}
 	cfg, err := e.config()
 	if err != nil {
 		return "", "", err
 	}
-	if base = e.flags.APIURL; base == "" {
-		base = reachable(cfg.APIURL())
-	}
-	if token == "" {
-		i := slices.IndexFunc(cfg.API.Tokens, func(t api.Token) bool { return t.Role == api.RoleAdmin })
-		if i < 0 {
-			return "", "", errors.New("the configuration has no token with the role admin under api.tokens: add one, " +
-				"or set HOOKTAPE_API_TOKEN")
-		}
-		token = cfg.API.Tokens[i].Secret
-	}
-	return base, token, nil
+	return reachable(cfg.APIURL()), token, nil
 }
 
 // reachable returns a URL with the loopback address in place of one that means all addresses.

@@ -30,7 +30,17 @@ type replayRef struct {
 	last
 }
 
-func (r replayRef) of(e *env, b backend) (uuid.UUID, error) { return replayOf(e, b, r.ID, r.Last) }
+func (r replayRef) of(e *env, b backend) (uuid.UUID, error) {
+	return uuidOf(e, b, event.NamesReplay, r.ID, r.Last)
+}
+
+func (r replayRef) read(e *env, b backend) (event.Replay, error) {
+	id, err := r.of(e, b)
+	if err != nil {
+		return event.Replay{}, err
+	}
+	return b.Replay(e.ctx, id)
+}
 
 type replayListCmd struct {
 	State []event.ReplayState `enum:"running,paused,completed,completed_with_failures,cancelled" placeholder:"STATE" help:"In this state: running, paused, completed, completed_with_failures, cancelled."`
@@ -43,14 +53,9 @@ func (c replayListCmd) Run(e *env) error {
 	if c.Limit < 1 || c.Limit > 1000 {
 		return fmt.Errorf("--limit must lie between 1 and 1000")
 	}
-	return e.withBackend(func(b backend) error {
-		replays, err := b.Replays(e.ctx, uuid.Nil, c.Limit, c.State...)
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return printJSON(e.stdout, append([]event.Replay{}, replays...))
-		}
+	return show(e, c.JSON, func(b backend) ([]event.Replay, error) {
+		return b.Replays(e.ctx, uuid.Nil, c.Limit, c.State...)
+	}, func(replays []event.Replay) error {
 		if len(replays) == 0 {
 			fmt.Fprintln(e.stderr, "no replays match; `hooktape replay create` makes one")
 			return nil
@@ -72,18 +77,7 @@ type replayStatusCmd struct {
 
 // Run prints the state and the counts of a replay.
 func (c replayStatusCmd) Run(e *env) error {
-	return e.withBackend(func(b backend) error {
-		id, err := c.of(e, b)
-		if err != nil {
-			return err
-		}
-		r, err := b.Replay(e.ctx, id)
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return printJSON(e.stdout, r)
-		}
+	return show(e, c.JSON, func(b backend) (event.Replay, error) { return c.read(e, b) }, func(r event.Replay) error {
 		state := stateText(r)
 		if r.Reason != "" {
 			state += ": " + r.Reason
@@ -166,18 +160,14 @@ func (replayDeliveriesCmd) Help() string {
 
 // Run lists a replay's deliveries.
 func (c replayDeliveriesCmd) Run(e *env) error {
-	var id uuid.UUID
-	err := e.withBackend(func(b backend) (err error) {
-		if id, err = c.of(e, b); err == nil {
-			_, err = b.Replay(e.ctx, id)
+	return e.withBackend(func(b backend) error {
+		r, err := c.read(e, b)
+		if err != nil {
+			return err
 		}
-		return err
+		return listDeliveries(e, b, event.DeliverySelection{Replays: []string{r.ID.String()}, States: c.State}, c.Limit,
+			c.Format, c.JSON)
 	})
-	if err != nil {
-		return err
-	}
-	return listDeliveries(e, event.DeliverySelection{Replays: []string{id.String()}, States: c.State}, c.Limit,
-		c.Format, c.JSON)
 }
 
 type replayRetryCmd struct {
@@ -196,14 +186,11 @@ left out.
 // Run retries what failed in a replay.
 func (c replayRetryCmd) Run(e *env) error {
 	return e.withBackend(func(b backend) error {
-		id, err := c.of(e, b)
+		r, err := c.read(e, b)
 		if err != nil {
 			return err
 		}
-		if _, err := b.Replay(e.ctx, id); err != nil {
-			return err
-		}
-		return c.retry(e, b, event.DeliverySelection{Replays: []string{id.String()},
+		return c.retry(e, b, event.DeliverySelection{Replays: []string{r.ID.String()},
 			States: []event.DeliveryState{event.Failed, event.Cancelled}})
 	})
 }

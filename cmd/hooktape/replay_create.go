@@ -115,7 +115,7 @@ func (c *replayCreateCmd) repeat(e *env, b backend, want *replay.Request) error 
 	if len(want.Selection.Values()) > 0 {
 		return errors.New("--again has its own events: leave out the flags that select events")
 	}
-	id, err := replayOf(e, b, c.Again, false)
+	id, err := uuidOf(e, b, event.NamesReplay, c.Again, false)
 	if err != nil {
 		return err
 	}

@@ -30,20 +30,13 @@ func (c replayDiffCmd) Run(e *env) error {
 	if c.Limit < 0 || c.Limit > 1000 {
 		return errors.New("--limit must lie between 0 and 1000")
 	}
-	return e.withBackend(func(b backend) error {
+	return show(e, c.JSON, func(b backend) (api.Diff, error) {
 		id, err := c.of(e, b)
 		if err != nil {
-			return err
+			return api.Diff{}, err
 		}
-		diff, err := b.Diff(e.ctx, id, c.Against, c.Limit)
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return printJSON(e.stdout, diff)
-		}
-		return printDiff(e.stdout, diff)
-	})
+		return b.Diff(e.ctx, id, c.Against, c.Limit)
+	}, func(diff api.Diff) error { return printDiff(e.stdout, diff) })
 }
 
 func printDiff(w io.Writer, diff api.Diff) error {

@@ -11,13 +11,13 @@ import (
 
 // printPlan prints which events a replay would send, and which it would leave out.
 func printPlan(w io.Writer, plan api.Plan, want replay.Request) error {
-	if plan.Count == 0 || plan.First == nil || plan.Last == nil {
+	if plan.Count == 0 {
 		fmt.Fprintln(w, "there is nothing to replay: no events match that would be sent")
 		printLeftOut(w, plan, want)
 		return nil
 	}
 	fmt.Fprintf(w, "%s would go to %s, received from %s to %s\n", plural(plan.Count, "event"), safe(plan.Endpoint),
-		local(*plan.First), local(*plan.Last))
+		local(plan.First), local(plan.Last))
 	printLeftOut(w, plan, want)
 	if plan.Seconds > 0 {
 		fmt.Fprintf(w, "at %g a second that takes %s\n", want.Rate, seconds(plan.Seconds))

@@ -53,18 +53,14 @@ func (c replayRateCmd) Run(e *env) error {
 // steer requests an action and waits until the process that delivers has applied it.
 func (c steerCmd) steer(e *env, action event.Action, perSecond float64, reason string) error {
 	return e.withBackend(func(b backend) error {
-		id, err := c.of(e, b)
+		before, err := c.read(e, b)
 		if err != nil {
 			return err
 		}
-		before, err := b.Replay(e.ctx, id)
-		if err != nil {
+		if err := b.Steer(e.ctx, before.ID, action, perSecond, reason); err != nil {
 			return err
 		}
-		if err := b.Steer(e.ctx, id, action, perSecond, reason); err != nil {
-			return err
-		}
-		look := func() (event.Replay, error) { return b.Replay(e.ctx, id) }
+		look := func() (event.Replay, error) { return b.Replay(e.ctx, before.ID) }
 		r, err := untilApplied(e, look, applied(before, action))
 		if err != nil {
 			return err

@@ -141,8 +141,8 @@ func TestReplayCommands(t *testing.T) {
 		says string
 	}{
 		{[]string{"deliveries", "show", one.ID[:40]}, 0, "delivery    " + one.ID},
-		{[]string{"deliveries", "show", one.ID[:3]}, 1, "at least 8 characters"},
-		{[]string{"deliveries", "show", "ffffffff"}, 1, "is no beginning of an id"},
+		{[]string{"deliveries", "show", one.ID[:3]}, 1, "at least its first 8 characters"},
+		{[]string{"deliveries", "show", "ffffffff"}, 1, `no delivery has an id that begins with "ffffffff"`},
 		{[]string{"deliveries", "list", "--endpoint", "crm", "--state", "failed", "--format", "csv"}, 0, one.ID + ","},
 		{[]string{"deliveries", "list", "--endpoint", "crm", "--state", "failed", "--last-attempt-from", "2020-01-01"},
 			0, one.ID},

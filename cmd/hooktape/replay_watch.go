@@ -16,11 +16,7 @@ type replayWatchCmd struct {
 // Run follows a replay.
 func (c replayWatchCmd) Run(e *env) error {
 	return e.withBackend(func(b backend) error {
-		id, err := c.of(e, b)
-		if err != nil {
-			return err
-		}
-		r, err := b.Replay(e.ctx, id)
+		r, err := c.read(e, b)
 		if err != nil {
 			return err
 		}

@@ -44,8 +44,7 @@ func newDeliveryFlags() deliveryFlags {
 
 func (f deliveryFlags) selection(e *env, now time.Time) (event.DeliverySelection, error) {
 	values := filterValues(event.DeliveryFilters, f.Plugins)
-	if err := wholeIDs(e, values, map[string]finder{"replay": finderOf(replayOf), "event": finderOf(eventOf),
-		"id": finderOf(deliveryOf)}); err != nil {
+	if err := wholeIDs(e, event.DeliveryFilters, values); err != nil {
 		return event.DeliverySelection{}, err
 	}
 	if err := readTimes(event.DeliveryFilters, values, now); err != nil {
@@ -89,7 +88,7 @@ func flagName(filter string) string { return strings.ReplaceAll(filter, "_", "-"
 
 func (f selectionFlags) selection(e *env, now time.Time) (sel event.Selection, err error) {
 	values := filterValues(event.Filters, f.Plugins)
-	if err := wholeIDs(e, values, map[string]finder{"id": finderOf(eventOf)}); err != nil {
+	if err := wholeIDs(e, event.Filters, values); err != nil {
 		return sel, err
 	}
 	if f.IDsFile != "" {

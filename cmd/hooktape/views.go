@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"hooktape/internal/event"
+	"hooktape/web/api"
 )
 
 type viewsCmd struct {
@@ -21,14 +22,8 @@ type viewsListCmd struct {
 
 // Run lists the saved views.
 func (c viewsListCmd) Run(e *env) error {
-	return e.withBackend(func(b backend) error {
-		views, err := b.SavedViews(e.ctx)
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return printJSON(e.stdout, views)
-		}
+	return show(e, c.JSON, func(b backend) ([]api.SavedView, error) { return b.SavedViews(e.ctx) }, func(
+		views []api.SavedView) error {
 		if len(views) == 0 {
 			fmt.Fprintln(e.stderr, "no views are saved; `hooktape views save` saves one")
 			return nil

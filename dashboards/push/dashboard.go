@@ -35,14 +35,13 @@ func (p pusher) dashboard(d dashboard.Dashboard) (Change, error) {
 		return c.refused(fmt.Sprintf("the dashboard with this uid lacks the tag %q, so it is not hooktape's; give it "+
 			"another uid", strings.Join(d.Tags, " "))), nil
 	}
-	theirs, version := stored(there.Dashboard)
 	switch {
-	case reflect.DeepEqual(theirs, ours):
+	case reflect.DeepEqual(stored(there.Dashboard), ours):
 		return c.as(Unchanged), nil
 	case there.Meta.Provisioned:
 		return c.refused("it is provisioned from a file; update the file with hooktape dashboards export"), nil
 	}
-	return p.save(c.as(Updated), &saved{theirs, version}, ours)
+	return p.save(c.as(Updated), there.Dashboard, ours)
 }
 
 // found is a dashboard as Grafana returns it. The client library's own type has no field for provisioned dashboards.
@@ -54,25 +53,15 @@ type found struct {
 	}
 }
 
-// saved is a dashboard in Grafana and its version.
-type saved struct {
-	model   map[string]any
-	version any
-}
-
-// save creates a dashboard, or updates it if Grafana still has the version old.
-func (p pusher) save(c Change, old *saved, ours map[string]any) (Change, error) {
+// save creates a dashboard, or updates theirs if Grafana still has that version.
+func (p pusher) save(c Change, theirs, ours map[string]any) (Change, error) {
 	if p.dry {
-		before := map[string]any(nil)
-		if old != nil {
-			before = old.model
-		}
 		var err error
-		c.Diff, err = compare(c.UID, before, ours)
+		c.Diff, err = compare(c.UID, stored(theirs), ours)
 		return c, err
 	}
-	if old != nil {
-		ours["version"] = old.version
+	if theirs != nil {
+		ours["version"] = theirs["version"]
 	}
 	_, err := p.api.NewDashboard(gapi.Dashboard{Model: ours, FolderUID: p.folderUID,
 		Message: "hooktape dashboards push"})
@@ -95,11 +84,11 @@ func model(d dashboard.Dashboard) (m map[string]any, err error) {
 }
 
 // stored returns a model without the fields that Grafana sets.
-func stored(m map[string]any) (theirs map[string]any, version any) {
-	theirs, version = maps.Clone(m), m["version"]
-	delete(theirs, "id")
-	delete(theirs, "version")
-	return theirs, version
+func stored(m map[string]any) map[string]any {
+	m = maps.Clone(m)
+	delete(m, "id")
+	delete(m, "version")
+	return m
 }
 
 // tagged reports whether a model has all of the tags.

@@ -203,6 +203,17 @@ func (c *Config) IngestSources() *ingest.Sources {
 	return ingest.NewSources(list)
 }
 
+// Forwards returns the endpoint of each source that forwards External Requests, by the source's name.
+func (c *Config) Forwards() map[string]string {
+	to := map[string]string{}
+	for _, s := range c.Sources {
+		if s.Forward != nil {
+			to[s.Name] = s.Forward.To
+		}
+	}
+	return to
+}
+
 // forward returns a source's forwarding with the endpoint that it names, or nil.
 func (c *Config) forward(s Source) *ingest.Forward {
 	if s.Forward == nil {

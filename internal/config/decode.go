@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"reflect"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -169,20 +168,12 @@ const exponential = "list the waits in retry.schedule, such as [1s, 2s, 4s, 8s];
 
 var indexes = regexp.MustCompile(`\[\d+\]`)
 
-// suggestion returns a hint with the known key that is most similar to an unknown one or, if none is similar, all known
-// keys.
+// suggestion returns a hint with the keys that are known where an unknown one is.
 func suggestion(key string) string {
-	under, wrong := "", key
-	if i := strings.LastIndexByte(key, '.'); i >= 0 {
-		under, wrong = key[:i], key[i+1:]
-	}
+	under := key[:max(strings.LastIndexByte(key, '.'), 0)]
 	known, _ := keysOf(typeAt(under))
 	if len(known) == 0 {
 		return ""
-	}
-	nearest := slices.MinFunc(known, func(a, b string) int { return distance(wrong, a) - distance(wrong, b) })
-	if distance(wrong, nearest) <= max(2, len(wrong)/3) {
-		return fmt.Sprintf("; did you mean %s?", nearest)
 	}
 	return "; known here are " + strings.Join(known, ", ")
 }
@@ -221,24 +212,4 @@ func keysOf(t reflect.Type) (names []string, types map[string]reflect.Type) {
 		}
 	}
 	return names, types
-}
-
-// distance returns the Levenshtein distance: the number of letters to change, add or remove.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }

@@ -74,19 +74,19 @@ func (d *doctor) service(db *store.Store) *replay.Service {
 
 // backlogFinding reports an endpoint's backlog. It returns nil for an endpoint that has never had a delivery.
 func backlogFinding(e replay.EndpointStatus, now time.Time) *Finding {
-	waiting := event.Open(e.Backlog.Counts)
+	waiting := event.Open(e.Backlog)
 	text := fmt.Sprintf("%d deliveries wait", waiting)
 	if waiting == 1 {
 		text = "1 delivery waits"
 	}
 	age := time.Duration(0)
-	if waiting > 0 && !e.Backlog.OldestOpen.IsZero() {
-		age = now.Sub(e.Backlog.OldestOpen)
-		text += ", the oldest for an event received " + localTime(e.Backlog.OldestOpen)
+	if waiting > 0 && !e.OldestOpen.IsZero() {
+		age = now.Sub(e.OldestOpen)
+		text += ", the oldest for an event received " + localTime(e.OldestOpen)
 	}
 	reason := ""
-	if e.Delivery != nil && e.Delivery.Reason != "" {
-		reason = " (" + e.Delivery.Reason + ")"
+	if e.Reason != "" {
+		reason = " (" + e.Reason + ")"
 	}
 	var f Finding
 	switch {
@@ -100,7 +100,7 @@ func backlogFinding(e replay.EndpointStatus, now time.Time) *Finding {
 			"through", "%s: %s", e.Name, text)
 	case age > backlogNotice:
 		f = warn("see `hooktape endpoints` and the last errors at the endpoint", "%s: %s", e.Name, text)
-	case e.Delivery == nil && waiting == 0:
+	case e.State == replay.StateUnknown && waiting == 0:
 		return nil
 	case waiting == 0:
 		f = ok("%s: nothing waits", e.Name)

@@ -48,7 +48,8 @@ var DeliveryFilters = func() []Filter {
 		{Name: "replay", Field: "Replays", Label: "replay", Placeholder: "ID", Names: NamesReplay,
 			Valid: isReplay, Want: "the id of a replay, live, or any", Example: LiveDelivery,
 			Help: "Of one of these replays, by id; live for live delivery, any for all replays."},
-		{Name: "event", Field: "Events", Label: "event", Placeholder: "ID", Help: "Of one of these events."},
+		{Name: "event", Field: "Events", Label: "event", Placeholder: "ID", Names: NamesEvent,
+			Help: "Of one of these events, by id."},
 		{Name: "subscriber", Field: "Subscribers", Label: "subscriber", Placeholder: "ID", Example: "47659",
 			Help: "Of events about one of these people: BotHelp's id, else the messenger's."},
 		{Name: "status_code", Field: "StatusCodes", Label: "status", Placeholder: "STATUS", Example: "503",
@@ -73,8 +74,9 @@ var DeliveryFilters = func() []Filter {
 			Help: "Last tried at or after this time."},
 		{Name: "last_attempt_until", Field: "LastUntil", Label: "last attempt until", Placeholder: "TIME",
 			Help: "Last tried before this time."},
-		{Name: "id", Field: "IDs", Label: "delivery", Placeholder: "ID", Valid: isDeliveryID,
-			Want: "the id of a delivery", Help: "One of these deliveries."},
+		{Name: "id", Field: "IDs", Label: "delivery", Placeholder: "ID", Names: NamesDelivery, Valid: isDeliveryID,
+			Want: "the id of a delivery",
+			Help: "One of these deliveries: by id, by the unique beginning of one, or last for the newest."},
 	}
 	for i := range filters {
 		filters[i].ofDeliveries = true

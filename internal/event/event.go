@@ -112,31 +112,31 @@ type Header struct {
 type Decoded struct {
 	Kind Kind
 	// EventAt is the event's own time; nil if it has none.
-	EventAt *time.Time
+	EventAt *time.Time `json:"event_at"`
 
-	BothelpUserID     string // stable id of a subscriber
-	MessengerUserID   string
-	MessengerUsername string
-	CUID              string
-	Ref               string
-	Name              string
-	FirstName         string
-	LastName          string
-	Email             string
-	Phone             string
-	ProfileLink       string
-	Channel           string // "telegram", "vk", "facebook", …; from ProfileLink
+	BothelpUserID     string `json:"bothelp_user_id"` // stable id of a subscriber
+	MessengerUserID   string `json:"messenger_user_id"`
+	MessengerUsername string `json:"messenger_username"`
+	CUID              string `json:"cuid"`
+	Ref               string `json:"ref"`
+	Name              string `json:"name"`
+	FirstName         string `json:"first_name"`
+	LastName          string `json:"last_name"`
+	Email             string `json:"email"`
+	Phone             string `json:"phone"`
+	ProfileLink       string `json:"profile_link"`
+	Channel           string `json:"channel"` // "telegram", "vk", "facebook", …; from ProfileLink
 
-	ConversationsCount *uint64
-	CreatedAt          *time.Time
-	FirstContactAt     *time.Time
-	LastContactAt      *time.Time
+	ConversationsCount *uint64    `json:"conversations_count"`
+	CreatedAt          *time.Time `json:"created_at"`
+	FirstContactAt     *time.Time `json:"first_contact_at"`
+	LastContactAt      *time.Time `json:"last_contact_at"`
 
-	UTMSource   string
-	UTMMedium   string
-	UTMCampaign string
-	UTMContent  string
-	UTMTerm     string
+	UTMSource   string `json:"utm_source"`
+	UTMMedium   string `json:"utm_medium"`
+	UTMCampaign string `json:"utm_campaign"`
+	UTMContent  string `json:"utm_content"`
+	UTMTerm     string `json:"utm_term"`
 
 	// Fields has all other values by the name that the account's owner chose: strings unchanged, other values as JSON.
 	Fields map[string]string

@@ -41,15 +41,16 @@ type Filter struct {
 	ofDeliveries bool
 }
 
-// Named is the kind of object that the values of a filter name.
-type Named int
+// Named is the kind of object that the values of a filter name; empty for none.
+type Named string
 
-// The kinds of objects.
+// The kinds of objects. The last three are named by their ids.
 const (
-	NamesNothing Named = iota
-	NamesSource
-	NamesEndpoint
-	NamesReplay
+	NamesSource   Named = "source"
+	NamesEndpoint Named = "endpoint"
+	NamesEvent    Named = "event"
+	NamesDelivery Named = "delivery"
+	NamesReplay   Named = "replay"
 )
 
 // The groups of filters.
@@ -117,7 +118,8 @@ var Filters = []Filter{
 		Example: "length(body) > 10000", FullScan: true,
 		Help: "Matching a ClickHouse expression over the columns of the table events, such as length(body) > 10000. " +
 			"The API and the console require the role admin."},
-	{Name: "id", Group: groupDelivery, Field: "IDs", Label: "event", Placeholder: "ID", Help: "One of these events."},
+	{Name: "id", Group: groupDelivery, Field: "IDs", Label: "event", Placeholder: "ID", Names: NamesEvent,
+		Help: "One of these events: by id, by the unique beginning of one, or last for the newest."},
 }
 
 func utm(tag, field string) Filter {

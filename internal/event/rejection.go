@@ -24,9 +24,9 @@ func (v Verdict) Reason() string { return reasons[v] }
 
 // Acceptance says who accepted a rejected request after all. It is zero for an event that ingest accepted.
 type Acceptance struct {
-	By  string // the name of a token, or a user of the command line
-	At  time.Time
-	Was Verdict // why ingest rejected it
+	By  string    `json:"by" doc:"The name of a token, or a user of the command line."`
+	At  time.Time `json:"at" doc:"When."`
+	Was Verdict   `json:"was" doc:"Why it had been rejected."`
 }
 
 // DeclaredBytes returns the size of the body by its Content-Length; false if the request has none.

@@ -130,24 +130,20 @@ type Command struct {
 
 // EndpointState is the state of the delivery to an endpoint, written by the process that delivers.
 type EndpointState struct {
-	Endpoint string `json:"endpoint"`
-	URL      string `json:"url"`
-	// State is active, paused (by a person), failing (the breaker is open) or removed (from the configuration).
-	State    string `json:"state"`
-	Reason   string `json:"reason,omitempty"`
-	Failures uint32 `json:"failures"` // consecutive
-	// NextProbe is when the next attempt is allowed: while the breaker is open, and for as long as an answer's
-	// Retry-After asks. It is zero if one is allowed now.
-	NextProbe time.Time `json:"next_probe,omitzero"`
-	// FailingSince is when the first of these failures was, and Answer the first line of the last answer.
-	FailingSince time.Time `json:"failing_since,omitzero"`
-	Answer       string    `json:"answer,omitempty"`
+	Endpoint string `json:"-"`
+	URL      string `json:"url" doc:"Its URL, with the values of the query masked."`
+	// State may also be removed (from the configuration).
+	State        string    `json:"state" enum:"active,paused,failing,unknown" doc:"paused: by a person; failing: its circuit breaker is open; unknown: no process has delivered yet."`
+	Reason       string    `json:"reason,omitempty" doc:"Why it is not active, and what failed last."`
+	Failures     uint32    `json:"failures" doc:"Failed attempts in a row."`
+	NextProbe    time.Time `json:"next_probe,omitzero" doc:"When the next attempt is allowed, while its circuit breaker is open or it has asked to wait (Retry-After)."`
+	FailingSince time.Time `json:"failing_since,omitzero" doc:"The first of the failed attempts in a row."`
+	Answer       string    `json:"answer,omitempty" doc:"The first line of the last failed answer."`
 	// UpdatedAt is also the state's version: it is never before that of an earlier state, whatever the clock says.
-	UpdatedAt time.Time `json:"updated_at"`
-	// FollowedSince is when live delivery began, FollowedUntil the time of receipt of the newest event that has a
-	// delivery. They are for people, and zero for an endpoint without a subscription.
-	FollowedSince time.Time `json:"followed_since,omitzero"`
-	FollowedUntil time.Time `json:"followed_until,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitzero" doc:"When its state was written."`
+	// These two are for people, and zero for an endpoint without a subscription.
+	FollowedSince time.Time `json:"followed_since,omitzero" doc:"When live delivery to it began."`
+	FollowedUntil time.Time `json:"followed_until,omitzero" doc:"The time of receipt up to which live delivery has found new events."`
 	// Subscription is the endpoint's subscription as JSON. It covers the events with numbers greater than
 	// StartedAfter; those up to Positions have a delivery. Both are by spool; a missing spool counts as 0.
 	Subscription string            `json:"-"`

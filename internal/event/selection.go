@@ -161,6 +161,11 @@ func (s Selection) FullScan() bool {
 		func(f Filter) bool { return f.FullScan && len(f.Values(s)) > 0 })
 }
 
+// OnlyRejected reports whether no accepted event is selected.
+func (s Selection) OnlyRejected() bool {
+	return s.Rejected || len(s.Verdicts) > 0 && !slices.Contains(s.Verdicts, Accepted)
+}
+
 // Endpoints returns the endpoints that the selection names.
 func (s Selection) Endpoints() (names []string) {
 	for _, f := range Filters {

@@ -37,8 +37,8 @@ type Waiting struct {
 	Text string      `json:"text" doc:"The reason as a sentence, with times in UTC."`
 	// Action is what changes it: retry_now or resume.
 	Action string     `json:"action,omitempty" enum:"retry_now,resume" doc:"What changes it: retry_now (POST /api/v1/deliveries/retry; for an endpoint, resume it) or resume (what is paused); absent if nothing does."`
-	Since  *time.Time `json:"since,omitempty" doc:"Since when."`
-	Until  *time.Time `json:"until,omitempty" doc:"The time of the next attempt."`
+	Since  time.Time  `json:"since,omitzero" doc:"Since when."`
+	Until  time.Time  `json:"until,omitzero" doc:"The time of the next attempt."`
 	Answer string     `json:"answer,omitempty" doc:"What failed last: the error, and the first line of the answer."`
 	Event  *uuid.UUID `json:"event_id,omitempty" doc:"The event that it waits for."`
 }

@@ -62,10 +62,16 @@ func (p *process) apiAndConsole() (http.Handler, error) {
 	direct := api.NewDirect(p.db, service, replay.Actor{})
 	guard := api.NewGuard(p.Logger)
 	var sources atomic.Pointer[ingest.Sources]
-	sources.Store(p.cfg.IngestSources())
-	p.changed = append(p.changed, func(fresh *config.Config) { sources.Store(fresh.IngestSources()) })
+	var forwards atomic.Pointer[map[string]string]
+	load := func(cfg *config.Config) {
+		sources.Store(cfg.IngestSources())
+		forwards.Store(new(cfg.Forwards()))
+	}
+	load(p.cfg)
+	p.changed = append(p.changed, load)
 	direct.SetHost(api.Host{
 		Source:    func(name string) (string, event.Kind) { return sources.Load().Named(name) },
+		Forwards:  func() map[string]string { return *forwards.Load() },
 		Retention: p.cfg.StoreRetention(),
 		Spools:    p.spoolReport,
 		DataDir:   string(p.File.Data),

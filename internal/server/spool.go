@@ -39,11 +39,8 @@ type namedSpool struct {
 func (p *process) spoolReport() (list []api.SpoolStorage) {
 	for _, s := range p.spools {
 		stat := s.spool.Stat()
-		report := api.SpoolStorage{Name: s.name, Records: stat.Records, Bytes: stat.Bytes}
-		if !stat.Oldest.IsZero() {
-			report.Oldest = &stat.Oldest
-		}
-		list = append(list, report)
+		list = append(list, api.SpoolStorage{Name: s.name, Records: stat.Records, Bytes: stat.Bytes,
+			Oldest: stat.Oldest})
 	}
 	return list
 }

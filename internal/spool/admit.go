@@ -15,8 +15,7 @@ const (
 	refusalHold = 5 * time.Second
 )
 
-// admit returns nil if a record of n bytes may be appended now, and why not
-// otherwise.
+// admit returns nil if a record of n bytes may be appended now, and why not otherwise.
 func (s *Spool) admit(n int) error {
 	select {
 	case <-s.closing:
@@ -67,9 +66,8 @@ func (g *diskGauge) check(now time.Time) error {
 	return nil
 }
 
-// refused notes that the disk had no space for a table, or that no file could
-// be opened. Both are tried again until they succeed, so refusals continue for
-// as long as the cause does.
+// refused notes that the disk had no space for a table, or that no file could be opened. Both are tried again until
+// they succeed, so refusals continue for as long as the cause does.
 func (g *diskGauge) refused(now time.Time, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -9,23 +9,20 @@ import (
 )
 
 const (
-	// maxQueued and maxQueuedBytes bound the waiting requests. Beyond
-	// them Append waits, so a slow disk slows the senders down and does not
-	// fill the memory.
+	// maxQueued and maxQueuedBytes bound the waiting requests. Beyond them Append waits, so a slow disk slows the
+	// senders down and does not fill the memory.
 	maxQueued      = 1024
 	maxQueuedBytes = 2 * MaxRecord
 	// maxCommitBytes bounds one commit, which must fit into a memtable.
 	maxCommitBytes = 4 << 20
 )
 
-// request asks the committer to append one record with notes, to replace the
-// state, or to repair a damaged database.
+// request asks the committer to append one record with notes, to replace the state, or to repair a damaged database.
 type request struct {
 	record []byte
 	notes  []Note
 	state  *state
 	repair *CorruptionError
-	queued time.Time
 	done   chan error
 }
 
@@ -34,9 +31,8 @@ type request struct {
 //
 // The notes are written in the same commit: all of it is on disk, or nothing.
 //
-// When ctx ends first Append returns its error, and the record may or may not
-// be stored. The same holds for ErrFailed and ErrClosed. The caller must not
-// change record and notes afterwards.
+// When ctx ends first Append returns its error, and the record may or may not be stored. The same holds for ErrFailed
+// and ErrClosed. The caller must not change record and notes afterwards.
 func (s *Spool) Append(ctx context.Context, record []byte, notes ...Note) error {
 	if n := len(record) + sizeOf(notes); n > MaxRecord {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, n, MaxRecord)
@@ -48,7 +44,7 @@ func (s *Spool) Append(ctx context.Context, record []byte, notes ...Note) error 
 		return err
 	}
 	defer s.room.Release(int64(len(record)))
-	return s.submit(ctx, &request{record: record, notes: notes, queued: s.now(), done: make(chan error, 1)})
+	return s.submit(ctx, &request{record: record, notes: notes, done: make(chan error, 1)})
 }
 
 // replace makes st the spool's state, durably.
@@ -76,8 +72,7 @@ func (s *Spool) submit(ctx context.Context, r *request) error {
 		return s.failure()
 	case <-s.stopped:
 	}
-	// The committer has ended, before it saw this request or after it
-	// finished it.
+	// The committer has ended, before it saw this request or after it finished it.
 	select {
 	case err := <-r.done:
 		return err
@@ -86,10 +81,9 @@ func (s *Spool) submit(ctx context.Context, r *request) error {
 	}
 }
 
-// runCommitter is the one goroutine that writes. It takes all waiting
-// requests, numbers the records, writes them with one fsync, and only then
-// releases their callers. A record therefore never becomes visible before one
-// with a smaller number, and a commit never begins before the last is on disk.
+// runCommitter is the one goroutine that writes. It takes all waiting requests, numbers the records, writes them with
+// one fsync, and only then releases their callers. A record therefore never becomes visible before one with a smaller
+// number, and a commit never begins before the last is on disk.
 func (s *Spool) runCommitter() {
 	defer close(s.stopped)
 	group := make([]*request, 0, maxQueued)
@@ -110,13 +104,11 @@ func (s *Spool) runCommitter() {
 	}
 }
 
-// maxLinger is about the time of an fsync. It bounds the useless wait of a
-// single request after a burst.
+// maxLinger is about the time of an fsync. It bounds the useless wait of a single request after a burst.
 const maxLinger = 3 * time.Millisecond
 
-// linger waits for more requests after a commit that released several. Their
-// callers come back one by one, and if the first of them began a commit of its
-// own, all others would wait for two. Half of them are enough: then one half is
+// linger waits for more requests after a commit that released several. Their callers come back one by one, and if the
+// first of them began a commit of its own, all others would wait for two. Half of them are enough: then one half is
 // written while the other half is answered.
 func (s *Spool) linger(group []*request, enough int) []*request {
 	if len(group) >= enough {
@@ -158,9 +150,8 @@ func (s *Spool) gather(group []*request) []*request {
 // maxUnflushed is how many memtables may wait for their flush.
 const maxUnflushed = 3
 
-// awaitFlush returns when there is room in memory for a commit, or when the
-// spool fails or closes. When flushes fall behind, Pebble itself would make a
-// writer wait, without end if the disk is full or has failed.
+// awaitFlush returns when there is room in memory for a commit, or when the spool fails or closes. When flushes fall
+// behind, Pebble itself would make a writer wait, without end if the disk is full or has failed.
 //
 // It looks at the memtables' size too: the first ones are small, and Pebble
 // flushes them only when they are large together.
@@ -209,10 +200,9 @@ func (s *Spool) build(group []*request, now time.Time) (*pebble.Batch, position)
 	return batch, pos
 }
 
-// write commits the batch with an fsync. Every commit has one, also those that
-// only move the state: whatever follows a commit in the log proves that the
-// commit was safe on disk. A start uses this to tell damage from the torn end
-// of a log.
+// write commits the batch with an fsync. Every commit has one, also those that only move the state: whatever follows a
+// commit in the log proves that the commit was safe on disk. A start uses this to tell damage from the torn end of a
+// log.
 func (s *Spool) write(batch *pebble.Batch) error {
 	if err := s.failure(); err != nil {
 		return err
@@ -236,12 +226,9 @@ func (s *Spool) observe(group []*request, started time.Time) {
 	}
 	c := Commit{Took: s.now().Sub(started)}
 	for _, r := range group {
-		if r.state != nil || r.repair != nil {
-			continue
+		if r.state == nil && r.repair == nil {
+			c.Records++
 		}
-		c.Records++
-		c.Bytes += len(r.record)
-		c.Waited = max(c.Waited, started.Sub(r.queued))
 	}
 	s.opts.OnCommit(c)
 }

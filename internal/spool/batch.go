@@ -15,48 +15,38 @@ type Batch struct {
 	First, Last uint64    // numbers of its first and last record
 	Records     [][]byte  // in order; the caller may keep them
 	Appended    time.Time // when the first record was appended
-	// Salvaged reports that the records come from a damaged spool, which may
-	// have handed them out before under another token. Records that are
-	// stored already must be recognised by their content.
+	// Salvaged reports that the records come from a damaged spool, which may have handed them out before under another
+	// token. Records that are stored already must be recognised by their content.
 	Salvaged bool
-	// Repeated reports that the batch was handed out before, so it may be
-	// stored already.
+	// Repeated reports that the batch was handed out before, so it may be stored already.
 	Repeated bool
-	// Mark is the number that the consumer passed to the ack before this
-	// batch, or 0. Ack keeps it durably for the next batch. A value that
-	// depends on all earlier records is therefore the same however often a
-	// batch is repeated.
+	// Mark is the number that the consumer passed to the ack before this batch, or 0. Ack keeps it durably for the next
+	// batch. A value that depends on all earlier records is therefore the same however often a batch is repeated.
 	Mark uint64
 
 	total uint64 // of the last record
 }
 
-// PossiblyStored reports whether the batch may be stored already and the
-// database no longer knows its token, which it remembers for the duration
-// known. Records that are stored already must then be recognised by their
-// content.
+// PossiblyStored reports whether the batch may be stored already and the database no longer knows its token, which it
+// remembers for the duration known. Records that are stored already must then be recognised by their content.
 func (b Batch) PossiblyStored(known time.Duration) bool {
 	age := time.Since(b.Appended)
 	// After a clock was set back the age is negative, and not known.
 	return b.Salvaged || b.Repeated && (age < 0 || age > known)
 }
 
-// Token names exactly these records: the same batch has the same token after a
-// crash, and no other batch ever has it.
+// Token names exactly these records: the same batch has the same token after a crash, and no other batch ever has it.
 func (b Batch) Token() string {
 	return fmt.Sprintf("%s-%d-%d", b.Spool, b.First, b.Last)
 }
 
-// Next waits until the limits call for a batch, and returns it. The bounds of
-// the batch are durable before that. Until Ack every Next returns this very
-// batch, whatever the limits, also after a crash.
+// Next waits until the limits call for a batch, and returns it. The bounds of the batch are durable before that. Until
+// Ack every Next returns this very batch, whatever the limits, also after a crash.
 //
-// A damaged spool is salvaged first; Append waits meanwhile. Stat reports the
-// loss. A CorruptionError says that the spool cannot be salvaged now: a later
-// Next tries again.
+// A damaged spool is salvaged first; Append waits meanwhile. Stat reports the loss. A CorruptionError says that the
+// spool cannot be salvaged now: a later Next tries again.
 //
-// Next, Shrink and Ack belong to one consumer and must not run at the same
-// time.
+// Next, Shrink and Ack belong to one consumer and must not run at the same time.
 func (s *Spool) Next(ctx context.Context, l Limits) (Batch, error) {
 	if err := l.Validate(); err != nil {
 		return Batch{}, err
@@ -138,9 +128,8 @@ func (s *Spool) await(ctx context.Context, l Limits) (position, error) {
 	}
 }
 
-// Shrink durably reduces the batch to its first n records. The others come
-// with a later Next. It is for a batch that was refused as a whole: a batch
-// that may be stored must be sent again under its own token.
+// Shrink durably reduces the batch to its first n records. The others come with a later Next. It is for a batch that
+// was refused as a whole: a batch that may be stored must be sent again under its own token.
 func (s *Spool) Shrink(b Batch, n int) (Batch, error) {
 	pos, err := s.handedOut(b)
 	if err != nil {
@@ -172,8 +161,7 @@ func (s *Spool) Ack(b Batch) error {
 	return s.replace(context.Background(), st)
 }
 
-// handedOut returns the position, and ErrStale if b is not the batch that was
-// handed out last.
+// handedOut returns the position, and ErrStale if b is not the batch that was handed out last.
 func (s *Spool) handedOut(b Batch) (position, error) {
 	pos := s.position()
 	if b.Spool != pos.name() || b.Last != pos.fixed || b.Last <= pos.acked {
@@ -213,8 +201,7 @@ func (s *Spool) read(first, last uint64, l Limits) (Batch, error) {
 	return b, nil
 }
 
-// appendedAt returns when the oldest waiting record was appended. The caller
-// holds s.reading.
+// appendedAt returns when the oldest waiting record was appended. The caller holds s.reading.
 func (s *Spool) appendedAt(pos position) (t time.Time, err error) {
 	err = s.scanHeld(pos.acked+1, pos.last, func(_ uint64, h header, _ []byte) bool {
 		t = h.appended
@@ -223,9 +210,8 @@ func (s *Spool) appendedAt(pos position) (t time.Time, err error) {
 	return t, err
 }
 
-// scan calls visit for the records from first to last until it returns false.
-// The bounds exclude the tombstones of acked records, and records that are not
-// durable yet.
+// scan calls visit for the records from first to last until it returns false. The bounds exclude the tombstones of
+// acked records, and records that are not durable yet.
 func (s *Spool) scan(first, last uint64, visit func(uint64, header, []byte) bool) error {
 	s.reading.RLock()
 	defer s.reading.RUnlock()

@@ -95,10 +95,9 @@ func checkLogs(fs vfs.FS, db string) error {
 	return nil
 }
 
-// checkManifest returns an error if the current manifest is damaged. Like the
-// commits of a log, each of its edits is synced before the next one is
-// written. Pebble takes a bad edit for the manifest's end, and ignores the
-// edits behind it.
+// checkManifest returns an error if the current manifest is damaged. Like the commits of a log, each of its edits is
+// synced before the next one is written. Pebble takes a bad edit for the manifest's end, and ignores the edits behind
+// it.
 func checkManifest(fs vfs.FS, db string) error {
 	name, err := atomicfs.ReadMarker(fs, db, "manifest")
 	if err != nil || name == "" {
@@ -128,9 +127,8 @@ func damageAt(path string, at int64, err error) error {
 // span is the numbers of the first and the last record in a table.
 type span struct{ first, last uint64 }
 
-// checkComplete returns an error if a record between the ack and the last one
-// is missing. Numbers grow by one, also within each table, so it reads only
-// the records outside the span of every table.
+// checkComplete returns an error if a record between the ack and the last one is missing. Numbers grow by one, also
+// within each table, so it reads only the records outside the span of every table.
 func checkComplete(fs vfs.FS, dir string, db *pebble.DB, pos position) error {
 	spans, err := tableSpans(fs, dir, db, pos.acked+1)
 	if err != nil {
@@ -146,8 +144,7 @@ func checkComplete(fs vfs.FS, dir string, db *pebble.DB, pos position) error {
 	return nil
 }
 
-// tableSpans returns, in order, the spans of the database's tables that may
-// hold records with numbers of at least from.
+// tableSpans returns, in order, the spans of the database's tables that may hold records with numbers of at least from.
 func tableSpans(fs vfs.FS, dir string, db *pebble.DB, from uint64) (spans []span, err error) {
 	levels, err := db.SSTables()
 	if err != nil {
@@ -172,8 +169,7 @@ func tableSpans(fs vfs.FS, dir string, db *pebble.DB, from uint64) (spans []span
 	return spans, nil
 }
 
-// checkRun returns an error if a record with a number in [from, to) is
-// missing.
+// checkRun returns an error if a record with a number in [from, to) is missing.
 func checkRun(db pebble.Reader, from, to uint64) error {
 	if from >= to {
 		return nil

@@ -16,11 +16,9 @@ type Damage struct {
 	Path   string    `json:"path"`   // where it lies now
 	Found  time.Time `json:"found"`  // when the damage was found
 	Reason string    `json:"reason"` // the error
-	// Salvaged counts the records that could be read. They wait again, in
-	// batches marked as salvaged.
+	// Salvaged counts the records that could be read. They wait again, in batches marked as salvaged.
 	Salvaged uint64 `json:"salvaged"`
-	// Lost counts the missing numbers before the last known record. Some of
-	// them may have been acked before.
+	// Lost counts the missing numbers before the last known record. Some of them may have been acked before.
 	Lost uint64 `json:"lost"`
 	// Unreadable names the files that are missing or could not be read to
 	// their end. Lost does not always count their records.
@@ -47,8 +45,7 @@ func listDamage(fs vfs.FS, dir string) (list []Damage, err error) {
 			continue
 		}
 		d := Damage{}
-		// A missing or broken report does not matter: the directory itself
-		// must be listed.
+		// A missing or broken report does not matter: the directory itself must be listed.
 		if report, err := readFile(fs, fs.PathJoin(dir, name, reportName)); err == nil {
 			_ = json.Unmarshal(report, &d)
 		}
@@ -98,8 +95,7 @@ func (s *Spool) repair(ctx context.Context, damage *CorruptionError) error {
 	return s.submit(ctx, &request{repair: damage, done: make(chan error, 1)})
 }
 
-// replaceDamaged salvages the database and opens the new one. It runs in the
-// committer and locks readers out.
+// replaceDamaged salvages the database and opens the new one. It runs in the committer and locks readers out.
 func (s *Spool) replaceDamaged(damage *CorruptionError) error {
 	if s.damage.Load() == nil {
 		return nil // repaired already

@@ -9,12 +9,10 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// format is the newest one. It writes into each chunk of the log how far the
-// log was synced before.
+// format is the newest one. It writes into each chunk of the log how far the log was synced before.
 const format = pebble.FormatValueSeparation
 
-// Pebble's limits for unflushed memtables and unmerged tables, out of reach:
-// see awaitFlush.
+// Pebble's limits for unflushed memtables and unmerged tables, out of reach: see awaitFlush.
 const (
 	memTableLimit = 16
 	level0Limit   = 1000
@@ -52,13 +50,11 @@ func openEngine(dir string, o *pebble.Options) (db *pebble.DB, err error) {
 	return pebble.Open(dir, o)
 }
 
-// retryPause slows Pebble down, which repeats a failed flush or compaction
-// immediately.
+// retryPause slows Pebble down, which repeats a failed flush or compaction immediately.
 const retryPause = 200 * time.Millisecond
 
-// listener receives flushes and the errors that Pebble meets in the
-// background. Pebble holds its own locks meanwhile, so nothing here may call
-// it.
+// listener receives flushes and the errors that Pebble meets in the background. Pebble holds its own locks meanwhile,
+// so nothing here may call it.
 func (s *Spool) listener() *pebble.EventListener {
 	return &pebble.EventListener{
 		WALCreated: func(info pebble.WALCreateInfo) {
@@ -93,9 +89,8 @@ func (s *Spool) listener() *pebble.EventListener {
 	}
 }
 
-// engineLogger receives Pebble's log lines. Pebble reports a commit or a
-// manifest that could not be written through Fatalf alone, and expects the
-// process to end; here the spool fails instead.
+// engineLogger receives Pebble's log lines. Pebble reports a commit or a manifest that could not be written through
+// Fatalf alone, and expects the process to end; here the spool fails instead.
 type engineLogger struct{ s *Spool }
 
 func (l engineLogger) Infof(format string, args ...any) {

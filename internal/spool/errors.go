@@ -9,8 +9,7 @@ import (
 
 // Errors on which a caller can act. The returned errors wrap these and add details.
 var (
-	// ErrFull refuses a record because a limit is reached. It passes when
-	// records are acked or disk space is freed.
+	// ErrFull refuses a record because a limit is reached. It passes when records are acked or disk space is freed.
 	ErrFull = errors.New("spool: full")
 	// ErrFailed refuses everything after a write or fsync has failed: the
 	// state of the disk is unknown until the spool is opened again.
@@ -19,8 +18,7 @@ var (
 	ErrSalvaging = errors.New("spool: damaged, and being salvaged")
 	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("spool: closed")
-	// ErrLocked refuses to open a directory that this or another process has
-	// open.
+	// ErrLocked refuses to open a directory that this or another process has open.
 	ErrLocked = errors.New("spool: in use by another process")
 	// ErrTooLarge refuses a record larger than MaxRecord.
 	ErrTooLarge = errors.New("spool: record too large")
@@ -28,9 +26,8 @@ var (
 	ErrStale = errors.New("spool: not the batch that was handed out last")
 )
 
-// CorruptionError reports records on disk that cannot be read, and cannot be
-// salvaged now. The spool still accepts records. The next Next, also after
-// another Open, tries again to salvage the readable records.
+// CorruptionError reports records on disk that cannot be read, and cannot be salvaged now. The spool still accepts
+// records. The next Next, also after another Open, tries again to salvage the readable records.
 type CorruptionError struct {
 	Path string // file, or the directory where the file is not known
 	Err  error
@@ -52,17 +49,15 @@ func corruption(path string, err error) *CorruptionError {
 // errNoRoom keeps a damaged spool from being salvaged until there is room.
 var errNoRoom = errors.New("not enough free disk space to salvage")
 
-// isDamage reports whether err means that data cannot be read. An unknown
-// error counts as damage, because salvaging a sound database loses nothing.
-// The errors listed say nothing about the data: once the machine is repaired,
-// the same directory opens.
+// isDamage reports whether err means that data cannot be read. An unknown error counts as damage, because salvaging a
+// sound database loses nothing. The errors listed say nothing about the data: once the machine is repaired, the same
+// directory opens.
 func isDamage(err error) bool {
 	return err != nil && !isTransient(err) && !isNoSpace(err) &&
 		!isOneOf(err, syscall.EACCES, syscall.EPERM, syscall.EROFS, syscall.EBUSY, ErrFailed, errNoRoom)
 }
 
-// isTransient reports whether a file could not be opened for a reason that
-// passes and says nothing about the disk.
+// isTransient reports whether a file could not be opened for a reason that passes and says nothing about the disk.
 func isTransient(err error) bool {
 	return isOneOf(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EAGAIN, syscall.EINTR)
 }

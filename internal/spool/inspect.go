@@ -28,9 +28,8 @@ type Inspection struct {
 	quarantined []Damage
 }
 
-// Inspect opens the spool in dir without changing it. It returns ErrLocked
-// while a process has it open, and a CorruptionError when it is damaged: only
-// Open salvages.
+// Inspect opens the spool in dir without changing it. It returns ErrLocked while a process has it open, and a
+// CorruptionError when it is damaged: only Open salvages.
 func Inspect(dir string) (_ *Inspection, err error) {
 	fs := vfs.Default
 	db := fs.PathJoin(dir, dbName)
@@ -75,8 +74,7 @@ func (i *Inspection) Stat() Stat {
 	return st
 }
 
-// Records iterates over the waiting records, oldest first. An error ends the
-// iteration.
+// Records iterates over the waiting records, oldest first. An error ends the iteration.
 func (i *Inspection) Records() iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		more := true

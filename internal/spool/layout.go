@@ -9,10 +9,9 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// The database has three kinds of key; doc.go draws their bytes. The state and
-// the notes sort behind every record: a table that holds the newest state and the newest
-// records then overlaps only the newest tables, and compactions need not
-// rewrite the backlog.
+// The database has three kinds of key; doc.go draws their bytes. The state and the notes sort behind every record: a
+// table that holds the newest state and the newest records then overlaps only the newest tables, and compactions need
+// not rewrite the backlog.
 const (
 	recordPrefix = 'r'
 	statePrefix  = 's'
@@ -53,9 +52,8 @@ func parseRecordKey(key []byte) (seq uint64, err error) {
 // header precedes each record's bytes.
 type header struct {
 	appended time.Time
-	// total counts the bytes of all records up to and including this one,
-	// since the spool was created. What waits is a difference of two totals,
-	// and no start has to count a backlog.
+	// total counts the bytes of all records up to and including this one, since the spool was created. What waits is a
+	// difference of two totals, and no start has to count a backlog.
 	total uint64
 }
 
@@ -64,8 +62,7 @@ func (h header) put(b []byte) {
 	binary.BigEndian.PutUint64(b[8:], h.total)
 }
 
-// parseRecord splits a stored value into its header and the record, which
-// shares the value's memory.
+// parseRecord splits a stored value into its header and the record, which shares the value's memory.
 func parseRecord(value []byte) (header, []byte, error) {
 	if len(value) < recordHeaderLen {
 		return header{}, nil, errRecordShort
@@ -132,8 +129,7 @@ func (p position) stat() Stat {
 	return Stat{Records: p.waiting(), Bytes: p.waitingBytes(), Appended: p.last, Acked: p.acked}
 }
 
-// reach returns the last number that the next batch may contain: a batch does
-// not mix salvaged records with others.
+// reach returns the last number that the next batch may contain: a batch does not mix salvaged records with others.
 func (p position) reach() uint64 {
 	if p.acked < p.salvaged {
 		return min(p.salvaged, p.last)
@@ -159,8 +155,7 @@ func (p *position) append(batch *pebble.Batch, record []byte, now time.Time) {
 	_ = set.Finish() // fails only for a batch with an index
 }
 
-// move adds a change of state to the batch, and deletes the records acked by
-// it.
+// move adds a change of state to the batch, and deletes the records acked by it.
 func (p *position) move(batch *pebble.Batch, to state) {
 	_ = batch.Set(stateKey, to.encode(), nil)
 	if to.acked > p.acked {

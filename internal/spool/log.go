@@ -21,17 +21,14 @@ import (
 //	| CRC (4) | size (2) | type (1) | log number (4) | sync offset (8) | payload |
 //	+---------+----------+----------+----------------+-----------------+---------+
 //
-// A commit is one chunk of type full, or a first, some middle and a last one.
-// A chunk of another log number does not count, and an old form of chunk has no
-// sync offset.
+// A commit is one chunk of type full, or a first, some middle and a last one. A chunk of another log number does not
+// count, and an old form of chunk has no sync offset.
 //
-// Pebble reads a log up to the first chunk that is not whole. It takes that
-// for the log's end unless a later sync offset lies beyond it. Those offsets
-// cover only part of what was synced, so Pebble takes much damage for an end.
-// A spool syncs every commit before it writes the next one, which gives an
-// exact rule: a commit behind a bad place proves that the bad place was whole
-// once. A sender may have chosen the bytes behind a bad place, checksums
-// included, so only a commit with the spool's id counts there, see commitMark.
+// Pebble reads a log up to the first chunk that is not whole. It takes that for the log's end unless a later sync
+// offset lies beyond it. Those offsets cover only part of what was synced, so Pebble takes much damage for an end. A
+// spool syncs every commit before it writes the next one, which gives an exact rule: a commit behind a bad place proves
+// that the bad place was whole once. A sender may have chosen the bytes behind a bad place, checksums included, so only
+// a commit with the spool's id counts there, see commitMark.
 const (
 	logBlock       = 32 << 10
 	chunkHeader    = 11
@@ -49,8 +46,7 @@ const (
 	lastChunk
 )
 
-// chunkKinds maps the type byte to the kind. 1 to 4 are the types of a
-// manifest's chunks, which have no log number.
+// chunkKinds maps the type byte to the kind. 1 to 4 are the types of a manifest's chunks, which have no log number.
 var chunkKinds = [13]chunkKind{
 	1: fullChunk, 2: firstChunk, 3: middleChunk, 4: lastChunk,
 	5: fullChunk, 6: firstChunk, 7: middleChunk, 8: lastChunk,
@@ -88,8 +84,7 @@ func parseChunk(b []byte, log uint32) (kind chunkKind, payload []byte, length in
 	return kind, b[head:length], length
 }
 
-// parseManifestChunk returns the manifest's chunk at the start of b, and its
-// length.
+// parseManifestChunk returns the manifest's chunk at the start of b, and its length.
 func parseManifestChunk(b []byte) (kind chunkKind, payload []byte, length int) {
 	if len(b) < manifestChunkHeader || b[6] >= firstTypeOfLog {
 		return badChunk, nil, 0
@@ -107,10 +102,9 @@ func chunkSum(b []byte) uint32 {
 	return (sum>>15 | sum<<17) + 0xa282ead8
 }
 
-// commitMark returns the bytes that each commit of the spool with this id
-// begins with, after Pebble's header (see newBatch). The id is random and no
-// sender learns it, so no sender can imitate a commit. Without an id it is nil,
-// and every commit counts.
+// commitMark returns the bytes that each commit of the spool with this id begins with, after Pebble's header (see
+// newBatch). The id is random and no sender learns it, so no sender can imitate a commit. Without an id it is nil, and
+// every commit counts.
 func commitMark(id [idLen]byte) []byte {
 	if id == [idLen]byte{} {
 		return nil
@@ -123,9 +117,8 @@ func hasMark(commit, mark []byte) bool {
 	return mark == nil || len(commit) > batchrepr.HeaderLen && bytes.HasPrefix(commit[batchrepr.HeaderLen:], mark)
 }
 
-// readLog calls visit for each whole commit in a log, wherever it lies, and
-// returns where the damage begins, or -1. A closed log is damaged unless it is
-// whole up to its end. Behind a bad place only commits with the mark count. The
+// readLog calls visit for each whole commit in a log, wherever it lies, and returns where the damage begins, or -1. A
+// closed log is damaged unless it is whole up to its end. Behind a bad place only commits with the mark count. The
 // commit is valid during visit.
 func readLog(r io.Reader, log uint32, closed bool, mark []byte, visit func(commit []byte) error) (damage int64,
 	err error) {

@@ -63,7 +63,7 @@ func appendTogether(t testing.TB, s *Spool, records ...string) {
 	t.Helper()
 	requests := make([]*request, len(records))
 	for i, r := range records {
-		requests[i] = &request{record: []byte(r), queued: s.now(), done: make(chan error, 1)}
+		requests[i] = &request{record: []byte(r), done: make(chan error, 1)}
 		s.queue <- requests[i]
 	}
 	for _, r := range requests {

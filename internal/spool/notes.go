@@ -6,9 +6,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Note is a small value that the spool keeps beside the records until another
-// Append removes it. A note that is written with one record and removed with
-// another tells, after a crash, that the second one was never appended.
+// Note is a small value that the spool keeps beside the records until another Append removes it. A note that is written
+// with one record and removed with another tells, after a crash, that the second one was never appended.
 type Note struct {
 	ID    [16]byte
 	Value []byte // nil removes the note

@@ -48,8 +48,7 @@ func lockDir(fs vfs.FS, dir string) (io.Closer, error) {
 	if err == nil {
 		return lock, nil
 	}
-	// The error has a path if the file cannot be created, and no path if
-	// another process holds the lock.
+	// The error has a path if the file cannot be created, and no path if another process holds the lock.
 	if pe := (*os.PathError)(nil); errors.As(err, &pe) {
 		return nil, fmt.Errorf("spool: lock: %w", err)
 	}
@@ -76,8 +75,7 @@ func (s *Spool) open() error {
 	return nil
 }
 
-// tidy completes an Open that crashed, and creates the database if it does not
-// exist.
+// tidy completes an Open that crashed, and creates the database if it does not exist.
 func (s *Spool) tidy() error {
 	if err := s.fs.RemoveAll(s.path(buildName)); err != nil {
 		return err
@@ -101,9 +99,8 @@ func (s *Spool) tidy() error {
 	return s.install()
 }
 
-// makeDB creates a database that can take the place of db. It has the name
-// readyName only when all of it is on disk. fill adds records to the database,
-// and completes the state, which has the id of the new spool.
+// makeDB creates a database that can take the place of db. It has the name readyName only when all of it is on disk.
+// fill adds records to the database, and completes the state, which has the id of the new spool.
 func (s *Spool) makeDB(fill func(*pebble.DB, *state) error) error {
 	var st state
 	rand.Read(st.id[:])
@@ -124,8 +121,7 @@ func (s *Spool) makeDB(fill func(*pebble.DB, *state) error) error {
 	return rename(s.fs, s.path(buildName), s.path(readyName))
 }
 
-// install renames the ready database to db. A database with that name is
-// damaged, and is quarantined.
+// install renames the ready database to db. A database with that name is damaged, and is quarantined.
 func (s *Spool) install() error {
 	db, err := exists(s.fs, s.path(dbName))
 	if err != nil {
@@ -139,9 +135,8 @@ func (s *Spool) install() error {
 	return rename(s.fs, s.path(readyName), s.path(dbName))
 }
 
-// load checks the database and opens it. The check changes nothing: Pebble
-// removes files that it takes for leftovers as soon as it opens the database
-// for writing.
+// load checks the database and opens it. The check changes nothing: Pebble removes files that it takes for leftovers as
+// soon as it opens the database for writing.
 func (s *Spool) load() error {
 	db, pos, err := openReadOnly(s.fs, s.path(dbName), s.engineOptions(s.position))
 	if err == nil {

@@ -14,16 +14,13 @@ const MaxRecord = 32 << 20
 
 // Options configure a spool. Start from DefaultOptions.
 type Options struct {
-	// MaxBytes bounds the bytes of waiting records. Beyond it Append returns
-	// ErrFull until some are acked. The disk holds somewhat more: headers, the
-	// log, and acked records whose files are not yet removed.
+	// MaxBytes bounds the bytes of waiting records. Beyond it Append returns ErrFull until some are acked. The disk
+	// holds somewhat more: headers, the log, and acked records whose files are not yet removed.
 	MaxBytes int64 `yaml:"max_bytes"`
-	// MinFree is the disk space that must stay free for everything else on
-	// that disk. Below it Append returns ErrFull until there is room again. 0
-	// sets no minimum.
+	// MinFree is the disk space that must stay free for everything else on that disk. Below it Append returns ErrFull
+	// until there is room again. 0 sets no minimum.
 	MinFree int64 `yaml:"min_free"`
-	// MaxOpenFiles bounds the open tables, each of which takes a descriptor.
-	// Below 64 it counts as 64.
+	// MaxOpenFiles bounds the open tables, each of which takes a descriptor. Below 64 it counts as 64.
 	MaxOpenFiles int `yaml:"-"`
 	// FS is the file system; tests inject faults into it.
 	FS vfs.FS `yaml:"-"`
@@ -44,8 +41,6 @@ const defaultMemTable = 16 << 20
 // Commit describes one group commit.
 type Commit struct {
 	Records int           // appended by it
-	Bytes   int           // of those records
-	Waited  time.Duration // from the first record's Append to the commit's start
 	Took    time.Duration // writing and fsync
 }
 

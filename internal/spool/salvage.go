@@ -16,10 +16,9 @@ import (
 // salvage replaces a damaged database by a new one with every record that can
 // still be read, and quarantines the old one unchanged.
 //
-// Where records are lost, those behind them move up: numbers never have a gap.
-// A note that was removed shortly before the damage may be there again.
-// The new database has its own id, because under the old one a token would
-// name two different batches.
+// Where records are lost, those behind them move up: numbers never have a gap. A note that was removed shortly before
+// the damage may be there again. The new database has its own id, because under the old one a token would name two
+// different batches.
 func (s *Spool) salvage(reason error) error {
 	s.log.Error("spool: damage found: salvaging the readable records", "path", s.dir, "error", reason)
 	if err := s.roomToSalvage(); err != nil {
@@ -73,8 +72,7 @@ func (s *Spool) roomToSalvage() error {
 	return nil
 }
 
-// restore copies the damaged database into db, a new one, whose state is st so
-// far.
+// restore copies the damaged database into db, a new one, whose state is st so far.
 func (s *Spool) restore(db *pebble.DB, st *state, d *Damage) error {
 	t, err := readTail(s.fs, s.path(dbName))
 	if err != nil && !isDamage(err) {
@@ -202,8 +200,7 @@ func (r *restorer) finish(d *Damage, t tail) (state, error) {
 	if err := r.deleteRange(0, st.acked+1); err != nil {
 		return state{}, err
 	}
-	// Missing numbers count from the ack on, or from the first record if no
-	// ack is known.
+	// Missing numbers count from the ack on, or from the first record if no ack is known.
 	from := st.acked + 1
 	last := max(st.acked, t.last) // as records were numbered
 	var to position               // as they are numbered now
@@ -244,9 +241,8 @@ func (r *restorer) finish(d *Damage, t tail) (state, error) {
 	return st, nil
 }
 
-// closeGaps finishes moving records to smaller numbers: it deletes those behind
-// last. Each table must hold a run of numbers without a gap; compacting them
-// all ensures that.
+// closeGaps finishes moving records to smaller numbers: it deletes those behind last. Each table must hold a run of
+// numbers without a gap; compacting them all ensures that.
 func (r *restorer) closeGaps(last, was uint64) error {
 	if err := r.flush(); err != nil {
 		return err

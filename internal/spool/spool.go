@@ -17,8 +17,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Spool is an open spool. Many goroutines may call Append at the same time;
-// Next, Shrink and Ack belong to one.
+// Spool is an open spool. Many goroutines may call Append at the same time; Next, Shrink and Ack belong to one.
 type Spool struct {
 	dir  string
 	opts Options
@@ -36,8 +35,7 @@ type Spool struct {
 	damage atomic.Pointer[CorruptionError] // met while running, not yet salvaged
 	harmed chan struct{}                   // has an element when damage was met
 
-	// life ends with the first error after which the state of the disk is
-	// unknown; that error is its cause.
+	// life ends with the first error after which the state of the disk is unknown; that error is its cause.
 	life    context.Context
 	end     context.CancelCauseFunc
 	failing sync.Once   // calls end
@@ -85,8 +83,7 @@ func newSpool(dir string, o Options) *Spool {
 	return s
 }
 
-// ID names this spool among all spools; every token contains it. It changes
-// when the spool is salvaged.
+// ID names this spool among all spools; every token contains it. It changes when the spool is salvaged.
 func (s *Spool) ID() string { return s.position().name() }
 
 // Stat describes the spool's content.
@@ -96,8 +93,7 @@ type Stat struct {
 	Oldest   time.Time // when the oldest of them was appended; zero when none waits
 	Appended uint64    // number of the last record appended
 	Acked    uint64    // number of the last record acked
-	// Damaged lists the quarantined databases that still lie beside this one,
-	// until an operator removes them.
+	// Damaged lists the quarantined databases that still lie beside this one, until an operator removes them.
 	Damaged []Damage
 }
 
@@ -129,8 +125,7 @@ func (s *Spool) Ready() error {
 	return err
 }
 
-// Failed is closed when the spool has failed permanently: Err returns why, and
-// the spool must be opened again.
+// Failed is closed when the spool has failed permanently: Err returns why, and the spool must be opened again.
 func (s *Spool) Failed() <-chan struct{} { return s.life.Done() }
 
 // Err returns why the spool has failed permanently, or nil.
@@ -138,8 +133,7 @@ func (s *Spool) Err() error { return s.failure() }
 
 func (s *Spool) failure() error { return context.Cause(s.life) }
 
-// fail makes the spool refuse everything from now on. Only the first cause
-// counts, and only it is logged.
+// fail makes the spool refuse everything from now on. Only the first cause counts, and only it is logged.
 func (s *Spool) fail(cause error) error {
 	s.failing.Do(func() {
 		s.log.Error("spool failed: nothing is accepted until it is opened again",

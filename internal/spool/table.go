@@ -58,8 +58,7 @@ func tableSpan(fs vfs.FS, path string) (s span, any bool, err error) {
 	return s, err == nil, err
 }
 
-// readTable calls visit for every key and value of a table that can be read.
-// It returns an error if some could not.
+// readTable calls visit for every key and value of a table that can be read. It returns an error if some could not.
 func readTable(fs vfs.FS, path string, visit func(key, value []byte) error) (err error) {
 	// Pebble panics on some data that has the right checksum.
 	defer func() {
@@ -104,11 +103,10 @@ func readTable(fs vfs.FS, path string, visit func(key, value []byte) error) (err
 // maxPerBlock is more records than a block holds.
 const maxPerBlock = 256
 
-// behindBadBlock finds the first record behind a bad block, which may hold the
-// records from next on. It is not known how many the block holds, nor its first
-// number if it is the first block of the table. So behindBadBlock tries the
-// numbers after next one by one, and then bisects for a border between bad and
-// good, which is exact unless there are several.
+// behindBadBlock finds the first record behind a bad block, which may hold the records from next on. It is not known
+// how many the block holds, nor its first number if it is the first block of the table. So behindBadBlock tries the
+// numbers after next one by one, and then bisects for a border between bad and good, which is exact unless there are
+// several.
 func behindBadBlock(it sstable.Iterator, next uint64) uint64 {
 	isGood := func(seq uint64) bool {
 		it.SeekGE(recordKey(seq), 0)

@@ -11,10 +11,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/wal"
 )
 
-// tail records how far a database reaches at least. It is a file of its own,
-// written when a log begins and when the spool is closed. It reveals a table,
-// an edit of the manifest or a log that has gone missing since, where Pebble
-// sees only the end that a crash leaves.
+// tail records how far a database reaches at least. It is a file of its own, written when a log begins and when the
+// spool is closed. It reveals a table, an edit of the manifest or a log that has gone missing since, where Pebble sees
+// only the end that a crash leaves.
 type tail struct {
 	log         uint64      // number of the newest log
 	last, acked uint64      // the position when the tail was written
@@ -93,8 +92,7 @@ func newestLog(fs vfs.FS, db string) (uint64, error) {
 	return uint64(number), nil
 }
 
-// checkTail returns an error if the database, opened at pos, reaches less far
-// than its tail says.
+// checkTail returns an error if the database, opened at pos, reaches less far than its tail says.
 func checkTail(fs vfs.FS, db string, pos position) error {
 	t, err := readTail(fs, db)
 	if err != nil {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"maps"
 	"math"
 	"reflect"
 	"strings"
@@ -28,7 +29,10 @@ var askSettings = clickhouse.Settings{
 	"query_cache_min_query_duration":                 50,       // milliseconds
 	"query_cache_system_table_handling":              "save",   // of time zones
 	"query_cache_nondeterministic_function_handling": "ignore", // of the driver's first query on a connection
-	// for the query of several panels
+}
+
+// togetherSettings are those that a query of several panels needs too. ClickHouse before 26 does not know them.
+var togetherSettings = clickhouse.Settings{
 	"enable_materialized_cte":                1,
 	"enable_named_columns_in_function_tuple": 1,
 	"date_time_output_format":                "iso", // in JSON
@@ -37,12 +41,24 @@ var askSettings = clickhouse.Settings{
 // Ask runs a query that only reads, as the user of [Store.UseReader] if there is one. The text must not contain values
 // from outside, except in a form that cannot leave their quotes.
 func (s *Store) Ask(ctx context.Context, sql string) (Answer, error) {
+	return s.ask(ctx, sql, askSettings)
+}
+
+// AskTogether is Ask for a query of several panels, as dashboards.Together returns it. A server that does not know or
+// allow the settings of such a query refuses it.
+func (s *Store) AskTogether(ctx context.Context, sql string) (Answer, error) {
+	settings := maps.Clone(askSettings)
+	maps.Copy(settings, togetherSettings)
+	return s.ask(ctx, sql, settings)
+}
+
+func (s *Store) ask(ctx context.Context, sql string, settings clickhouse.Settings) (Answer, error) {
 	conn := s.conn
 	if s.reader != nil {
 		conn = s.reader.conn
 	}
 	const doing = "run a query of the dashboards"
-	rows, err := conn.Query(with(ctx, askSettings), sql)
+	rows, err := conn.Query(with(ctx, settings), sql)
 	if err != nil {
 		return Answer{}, explain(doing, err)
 	}

@@ -105,7 +105,9 @@ func (s *Store) LastFailures(ctx context.Context, endpoint string, since time.Ti
 	where.add("endpoint = {}", "String", endpoint)
 	where.require("outcome != 'delivered'")
 	where.require("kind != 'forward'") // a bot's request is not sent again, so nothing resolves its failure
+	// Answers are large: only those of the attempts that are returned are read.
 	return collect(ctx, s.conn, "read failed attempts",
-		fmt.Sprintf("SELECT %s FROM attempts WHERE %s ORDER BY started_at DESC, id DESC LIMIT 1 BY id LIMIT %d",
+		fmt.Sprintf("SELECT %s FROM attempts WHERE (started_at, id) IN (SELECT DISTINCT started_at, id FROM attempts "+
+			"WHERE %s ORDER BY started_at DESC, id DESC LIMIT %d) ORDER BY started_at DESC, id DESC LIMIT 1 BY id",
 			attemptColumns, where, limit), where.args, scanAttempt)
 }

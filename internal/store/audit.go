@@ -10,12 +10,12 @@ import (
 
 // AuditEntry is something that a person changed or looked at.
 type AuditEntry struct {
-	At       time.Time
-	Who      string // the name of a token, or a user of the command line
-	Action   string
-	Target   string
-	Detail   string // exact change, as JSON
-	RemoteIP string
+	At       time.Time `json:"at" doc:"When."`
+	Who      string    `json:"who" doc:"The name of a token, or a user of the command line."`
+	Action   string    `json:"action" doc:"What was done." example:"replay.create"`
+	Target   string    `json:"target" doc:"The replay, endpoint or event."`
+	Detail   string    `json:"detail,omitempty" doc:"Details, as JSON."`
+	RemoteIP string    `json:"remote_ip,omitempty" doc:"The client's address; absent for the command line."`
 
 	hash uint64 // of an entry that was read
 }

@@ -15,32 +15,30 @@ import (
 // Diff compares the last attempts of a replay's events with the last attempts of the same events elsewhere. Each event
 // is in one of the counts.
 type Diff struct {
-	Same            uint64 `json:"same"`
-	DifferentStatus uint64 `json:"different_status"` // another status code or outcome
-	DifferentBody   uint64 `json:"different_body"`   // equal status, another body
-	OnlyHere        uint64 `json:"only_here"`
-	OnlyThere       uint64 `json:"only_there"`
-	Neither         uint64 `json:"neither"` // no attempt on either side
+	Same            uint64  `json:"same" doc:"Events with the same status, outcome and body."`
+	DifferentStatus uint64  `json:"different_status" doc:"Events with another status or outcome."`
+	DifferentBody   uint64  `json:"different_body" doc:"Events with the same status and another body."`
+	OnlyHere        uint64  `json:"only_here" doc:"Events answered in the replay only."`
+	OnlyThere       uint64  `json:"only_there" doc:"Events answered elsewhere only."`
+	Neither         uint64  `json:"neither" doc:"Events without an answer on either side."`
+	Here            Latency `json:"here" doc:"The latency of the replay's answers, of events answered on both sides."`
+	There           Latency `json:"there" doc:"The latency of the other answers."`
 
-	// Here and There are the durations of the attempts, for events with one on both sides.
-	Here  Latency   `json:"here"`
-	There Latency   `json:"there"`
-	Rows  []DiffRow `json:"rows"`
+	Rows []DiffRow `json:"-"`
 }
 
 // Latency is how long attempts took.
 type Latency struct {
-	P50 time.Duration `json:"p50"`
-	P95 time.Duration `json:"p95"`
+	P50MS float64 `json:"p50_ms" doc:"50 of 100 took at most this many milliseconds."`
+	P95MS float64 `json:"p95_ms" doc:"95 of 100 took at most this many milliseconds."`
 }
 
 // DiffRow is an event whose attempts differ. Bodies are the first 16 KiB.
 type DiffRow struct {
-	EventID uuid.UUID `json:"event_id"`
+	EventID uuid.UUID
 	// Differs names the differences: status, outcome and body or, if a side has no attempt, only_here or only_there.
-	Differs []string       `json:"differs"`
-	Here    *event.Attempt `json:"here,omitempty"`
-	There   *event.Attempt `json:"there,omitempty"`
+	Differs     []string
+	Here, There *event.Attempt
 }
 
 // DiffReplay compares the last attempt of each of a replay's events with the last attempt of the same event at the
@@ -61,15 +59,10 @@ func (s *Store) DiffReplay(ctx context.Context, replayID uuid.UUID, against stri
 	compared := diff.Same + diff.DifferentStatus + diff.DifferentBody
 	diff.Neither = d.events - compared - diff.OnlyHere - diff.OnlyThere
 	if compared > 0 {
-		diff.Here, diff.There = latency(here), latency(there)
+		diff.Here, diff.There = Latency{here[0], here[1]}, Latency{there[0], there[1]}
 	}
 	diff.Rows, err = d.rows(ctx, s, limit)
 	return diff, err
-}
-
-func latency(quantiles []float64) Latency {
-	const ms = float64(time.Millisecond)
-	return Latency{P50: time.Duration(quantiles[0] * ms), P95: time.Duration(quantiles[1] * ms)}
 }
 
 // diffing is a comparison with its parameters.

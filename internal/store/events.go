@@ -46,8 +46,33 @@ type Cursor struct {
 	ID uuid.UUID
 }
 
-// ListEvents returns selected events, the newest first, without headers and body.
-func (s *Store) ListEvents(ctx context.Context, sel event.Selection, page Page) ([]event.Event, error) {
+// ListEvents returns selected events, the newest first, without headers and body. Rejected ones are few among the
+// others: it goes back to them in steps of time, because ClickHouse would read the ids of those of all months at once.
+func (s *Store) ListEvents(ctx context.Context, sel event.Selection, page Page) (found []event.Event, err error) {
+	if !sel.OnlyRejected() || len(sel.IDs) > 0 {
+		return s.listEvents(ctx, sel, page)
+	}
+	begin, end, _, err := s.span(ctx, sel, page)
+	if err != nil {
+		return nil, err
+	}
+	const patience = 24 * time.Hour // the context ends before
+	_, err = stepBack(begin, end, end.Sub(begin), patience, s.eventsBetween(ctx, sel, page, &found))
+	return found, err
+}
+
+// eventsBetween returns a step of stepBack that appends the events of a page to found.
+func (s *Store) eventsBetween(ctx context.Context, sel event.Selection, page Page, found *[]event.Event) func(from,
+	until time.Time) (full bool, err error) {
+	return func(from, until time.Time) (full bool, err error) {
+		sel.From, sel.Until = &from, &until
+		more, err := s.listEvents(ctx, sel, Page{Limit: page.Limit - len(*found), Before: page.Before})
+		*found = append(*found, more...)
+		return len(*found) >= page.Limit, err
+	}
+}
+
+func (s *Store) listEvents(ctx context.Context, sel event.Selection, page Page) ([]event.Event, error) {
 	where, err := s.matching(ctx, sel)
 	if err != nil {
 		return nil, err

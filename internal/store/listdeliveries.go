@@ -276,7 +276,7 @@ func (s *Store) FailureGroups(ctx context.Context, sel event.DeliverySelection, 
 			sum(count()) OVER (), sum(%[3]s) OVER ()
 		FROM (SELECT * FROM deliveries FINAL WHERE %[4]s) AS failures
 		LEFT JOIN (SELECT endpoint, event_id, max(updated_at) AS delivered_at FROM deliveries FINAL
-			WHERE %[5]s AND (endpoint, event_id) IN (SELECT endpoint, event_id FROM deliveries FINAL WHERE %[4]s)
+			WHERE %[5]s AND event_id IN (SELECT event_id FROM deliveries FINAL WHERE %[4]s)
 			GROUP BY endpoint, event_id) AS later USING (endpoint, event_id)
 		GROUP BY key ORDER BY 7 DESC, key LIMIT %[6]d`, failureGroup, failureLine, resolved, where, delivered, limit)
 	list.Groups, err = collect(with(ctx, byMonth), s.patient, "group failures", sql, delivered.args,

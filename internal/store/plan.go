@@ -39,8 +39,8 @@ type Plan struct {
 	Forgotten uint64 `json:"forgotten" doc:"How many are older than the retention of deliveries, so it is unknown whether they were delivered; the mode undelivered leaves them out."`
 	Rejected  uint64 `json:"rejected" doc:"How many of those that would be sent were rejected; none without include_rejected."`
 
-	First time.Time     `json:"first"` // of the events that would be sent, as are Last, Parts and Heads
-	Last  time.Time     `json:"last"`
+	First time.Time     `json:"first,omitzero" doc:"The time of receipt of the first event; absent without events."`
+	Last  time.Time     `json:"last,omitzero" doc:"The time of receipt of the last event; absent without events."`
 	Parts []PlanPart    `json:"parts" doc:"The same by day, source and step."`
 	Heads []event.Event `json:"-"` // the first few, in order of arrival, without headers and body
 }

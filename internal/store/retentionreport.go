@@ -10,18 +10,16 @@ import (
 
 // RetentionStatus is the retention of some rows, and their number.
 type RetentionStatus struct {
-	What        string    `json:"what"`         // a table, or a column such as events.body
-	Source      string    `json:"source"`       // of events; empty for all
-	NotAccepted bool      `json:"not_accepted"` // rejected events of all sources
-	Configured  string    `json:"configured"`   // such as 90d, or "for ever"
-	InForce     string    `json:"in_force"`
-	Rows        uint64    `json:"rows"` // of deliveries and replays each version
-	Oldest      time.Time `json:"oldest,omitzero"`
-	// Expired is the number of rows past the retention in force. The next merges (of deliveries and replays: the next
-	// purge) remove them.
-	Expired uint64 `json:"expired"`
-	// ExpiredAsConfigured is the number of rows that the configured retention would remove now.
-	ExpiredAsConfigured uint64 `json:"expired_as_configured"`
+	What        string    `json:"what" doc:"A table, or a column such as events.body." example:"events"`
+	Source      string    `json:"source,omitempty" doc:"The source of the rows; absent if the retention is the same for all."`
+	NotAccepted bool      `json:"rejected" doc:"Whether these are rejected requests, of all sources."`
+	Configured  string    `json:"configured" doc:"The retention of the configuration, such as 90d, or for ever."`
+	InForce     string    `json:"in_force" doc:"The retention that ClickHouse has. It differs until the next start or migration."`
+	Rows        uint64    `json:"rows" doc:"The number of rows; of deliveries and replays each version."`
+	Oldest      time.Time `json:"oldest,omitzero" doc:"The time of the oldest row; absent without rows."`
+	// The next merges (of deliveries and replays: the next purge) remove these.
+	Expired             uint64 `json:"expired" doc:"Rows past the retention in force, which ClickHouse removes within hours."`
+	ExpiredAsConfigured uint64 `json:"expired_as_configured" doc:"Rows that the configured retention would remove now."`
 }
 
 // RetentionReport compares a retention with the one in force, by table and source.

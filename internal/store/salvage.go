@@ -36,7 +36,7 @@ func (s *Store) ReadableRows(ctx context.Context, table string, damaged []Damage
 		return nil, err
 	}
 	read := func(where string) error {
-		rows, err := s.streamed(ctx, "read "+table, columns,
+		rows, err := s.streamed(ctx, "read "+table,
 			"SELECT "+names(columns)+" FROM "+quoteName(table)+" WHERE "+where, &conditions{})
 		if err != nil {
 			return err

@@ -9,10 +9,10 @@ import (
 
 // SavedView is a selection of events with a name.
 type SavedView struct {
-	Name  string
-	Query string // filters, in the form of the API's query
-	By    string // who saved it
-	At    time.Time
+	Name  string    `json:"name" doc:"Its name."`
+	Query string    `json:"query" doc:"Its filters, as the query of GET /events." example:"step=paid&since=24h"`
+	By    string    `json:"by" doc:"Who saved it last."`
+	At    time.Time `json:"at" doc:"When."`
 }
 
 // SavedViews returns all views, by name.

@@ -22,13 +22,7 @@ func (s *Store) SearchEvents(ctx context.Context, sel event.Selection, page Page
 	if err != nil {
 		return nil, nil, err
 	}
-	reached, err := stepBack(begin, end, most, patience, func(from, until time.Time) (full bool, err error) {
-		part := sel
-		part.From, part.Until = &from, &until
-		more, err := s.ListEvents(ctx, part, Page{Limit: page.Limit - len(found), Before: page.Before})
-		found = append(found, more...)
-		return len(found) >= page.Limit, err
-	})
+	reached, err := stepBack(begin, end, most, patience, s.eventsBetween(ctx, sel, page, &found))
 	if reached != nil {
 		rest = &Cursor{At: *reached, ID: uuid.Nil}
 	}
@@ -64,11 +58,11 @@ const firstStep = 3 * time.Hour
 // nextStep returns up to four times the step before, which took the given time, but not more than fits into the time
 // left.
 func nextStep(step, took, left time.Duration) time.Duration {
-	next := 4 * step
+	next := 4 * float64(step)
 	if took > 0 {
-		next = min(next, time.Duration(float64(step)*float64(left)/float64(took)))
+		next = min(next, float64(step)*float64(left)/float64(took))
 	}
-	return max(next, firstStep)
+	return max(time.Duration(next), firstStep)
 }
 
 // stepEvents is about the largest number of events in a step: ClickHouse searches the texts of as many in a tenth of a

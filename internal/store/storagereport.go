@@ -12,23 +12,23 @@ import (
 
 // TableStorage is the size of a table. Oldest and Newest are zero if its rows have no time, or if there are none.
 type TableStorage struct {
-	Table        string    `json:"table"`
-	Rows         uint64    `json:"rows"`         // versions of a row count each
-	Bytes        uint64    `json:"bytes"`        // on ClickHouse's disk, with indexes and projections
-	Compressed   uint64    `json:"compressed"`   // of the columns alone
-	Uncompressed uint64    `json:"uncompressed"` // the same before compression
-	Oldest       time.Time `json:"oldest,omitzero"`
-	Newest       time.Time `json:"newest,omitzero"`
+	Table        string    `json:"table" doc:"Its name."`
+	Rows         uint64    `json:"rows" doc:"The number of rows; each version of a row counts."`
+	Bytes        uint64    `json:"bytes" doc:"On ClickHouse's disk, with indexes and projections."`
+	Compressed   uint64    `json:"compressed" doc:"Bytes of the columns alone."`
+	Uncompressed uint64    `json:"uncompressed" doc:"The same before compression."`
+	Oldest       time.Time `json:"oldest,omitzero" doc:"The time of the oldest row; absent without rows."`
+	Newest       time.Time `json:"newest,omitzero" doc:"The time of the newest row; absent without rows."`
 }
 
 // SourceStorage is the size of a source's events. BodyBytes counts the bodies before compression.
 type SourceStorage struct {
-	Source    string    `json:"source"`
-	Events    uint64    `json:"events"`
-	Rejected  uint64    `json:"rejected"` // rejected ones among them
-	BodyBytes uint64    `json:"body_bytes"`
-	Oldest    time.Time `json:"oldest"`
-	Newest    time.Time `json:"newest"`
+	Source    string    `json:"source" doc:"Its name; empty for all names that are not a source."`
+	Events    uint64    `json:"events" doc:"The number of its events."`
+	Rejected  uint64    `json:"rejected" doc:"Rejected ones among them."`
+	BodyBytes uint64    `json:"body_bytes" doc:"Bytes of the bodies before compression."`
+	Oldest    time.Time `json:"oldest" doc:"The time of the oldest event."`
+	Newest    time.Time `json:"newest" doc:"The time of the newest event."`
 }
 
 // tableTimes are the columns with the age of a row.

@@ -23,7 +23,6 @@ type Column struct {
 
 // Rows is a stream of stored rows; only some of them are in memory.
 type Rows struct {
-	Columns []Column
 	driver.Rows
 	doing  string
 	http   bool
@@ -68,7 +67,7 @@ func (s *Store) TableRows(ctx context.Context, table string) (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.streamed(ctx, "read "+table, columns, "SELECT "+names(columns)+" FROM "+table, &conditions{})
+	return s.streamed(ctx, "read "+table, "SELECT "+names(columns)+" FROM "+table, &conditions{})
 }
 
 // Columns returns the columns of one of Tables, without those that ClickHouse computes. They are those of an insert,
@@ -135,7 +134,7 @@ func (s *Store) EventRows(ctx context.Context, sel event.Selection, after *Curso
 	}
 	sql := fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY received_at, id LIMIT %d", names(columns), where.events(),
 		where, limit)
-	rows, err := s.streamed(ctx, "read events", columns, sql, where)
+	rows, err := s.streamed(ctx, "read events", sql, where)
 	return rows, where.blame(err)
 }
 
@@ -163,8 +162,7 @@ func (r *Rows) Event() (e event.Event, err error) {
 }
 
 // streamed runs a query whose result may be larger than the memory.
-func (s *Store) streamed(ctx context.Context, doing string, columns []Column, sql string, where *conditions) (*Rows,
-	error) {
+func (s *Store) streamed(ctx context.Context, doing, sql string, where *conditions) (*Rows, error) {
 	settings := maps.Clone(inPieces)
 	if where.expression != "" {
 		maps.Copy(settings, expressionLimits)
@@ -175,8 +173,7 @@ func (s *Store) streamed(ctx context.Context, doing string, columns []Column, sq
 		cancel()
 		return nil, explain(doing, err)
 	}
-	return &Rows{Columns: columns, Rows: rows, doing: doing, http: s.options.Protocol == clickhouse.HTTP,
-		cancel: cancel}, nil
+	return &Rows{Rows: rows, doing: doing, http: s.options.Protocol == clickhouse.HTTP, cancel: cancel}, nil
 }
 
 // InsertRows inserts rows into one of Tables in one block. It calls each with a function that adds a row.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"hooktape/internal/store"
@@ -102,7 +101,7 @@ func (r *Harness) NewEngineIn(ctx context.Context, dir string) (_ *Engine, err e
 
 // Start restarts the engine after Kill, with the same data and address. It returns when the engine answers.
 func (e *Engine) Start(ctx context.Context) error {
-	p, err := e.harness.start(e.dir+".log", filepath.Join(e.harness.bin, "embedded-clickhouse"), "serve",
+	p, err := e.harness.start(e.dir+".log", e.harness.engine, "serve",
 		"--exit-with-stdin", "--path", e.dir, "--listen", e.addr, "--databases", "hooktape*,plain", "--password",
 		enginePassword)
 	if err != nil {

@@ -12,13 +12,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strconv"
 	"sync"
 	"syscall"
 	"time"
+
+	"hooktape/internal/testutil"
 )
 
 // Harness runs processes.
@@ -26,8 +27,8 @@ type Harness struct {
 	// Env is added to the environment of processes that start later.
 	Env []string
 
-	dir string // of all files of the processes
-	bin string
+	dir              string // of all files of the processes
+	hooktape, engine string // the programs
 
 	mu      sync.Mutex
 	running []*Process
@@ -38,15 +39,18 @@ type Harness struct {
 }
 
 // New returns a harness. bin is the directory of the built programs; if empty, New builds them.
-func New(ctx context.Context, bin string) (*Harness, error) {
+func New(ctx context.Context, bin string) (r *Harness, err error) {
+	r = &Harness{hooktape: filepath.Join(bin, "hooktape"), engine: filepath.Join(bin, "embedded-clickhouse")}
 	if bin == "" {
-		var err error
-		if bin, err = build(ctx); err != nil {
+		if r.hooktape, err = testutil.Build(ctx, "hooktape", race); err != nil {
+			return nil, err
+		}
+		if r.engine, err = testutil.BuildEngine(ctx); err != nil {
 			return nil, err
 		}
 	}
-	dir, err := os.MkdirTemp("", "hooktape-test-")
-	return &Harness{dir: dir, bin: bin}, err
+	r.dir, err = os.MkdirTemp("", "hooktape-test-")
+	return r, err
 }
 
 // Open adds the flag -bin to flags, parses them and returns a harness.
@@ -56,38 +60,6 @@ func Open(ctx context.Context, flags *flag.FlagSet, args []string) (*Harness, er
 		return nil, err
 	}
 	return New(ctx, *bin)
-}
-
-// build compiles the programs to a fixed path in the user's cache, where go build finds earlier results. If this
-// program has the race detector, hooktape gets it too. HOOKTAPE_EMBEDDED_BIN names a built engine.
-func build(ctx context.Context) (bin string, err error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	bin = filepath.Join(cache, "hooktape", "test"+raceSuffix)
-	if err := compile(ctx, bin, "hooktape", hooktapeEnv, hooktapeFlags...); err != nil {
-		return "", err
-	}
-	built := os.Getenv("HOOKTAPE_EMBEDDED_BIN")
-	if built == "" {
-		return bin, compile(ctx, bin, "embedded-clickhouse", "CGO_ENABLED=0")
-	}
-	link := filepath.Join(bin, "embedded-clickhouse")
-	if err := os.Remove(link); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", err
-	}
-	return bin, os.Symlink(built, link)
-}
-
-func compile(ctx context.Context, bin, name, env string, flags ...string) error {
-	args := append(append([]string{"build"}, flags...), "-o", filepath.Join(bin, name), "hooktape/cmd/"+name)
-	command := exec.CommandContext(ctx, "go", args...)
-	command.Env = append(os.Environ(), env)
-	if out, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s: %w\n%s", name, err, out)
-	}
-	return nil
 }
 
 // Close ends all processes and removes their files.

@@ -2,9 +2,5 @@
 
 package harness
 
-const (
-	raceSuffix  = ""
-	hooktapeEnv = "CGO_ENABLED=0"
-)
-
-var hooktapeFlags []string
+// race reports whether this program has the race detector. hooktape gets it too then.
+const race = false

@@ -2,9 +2,5 @@
 
 package harness
 
-const (
-	raceSuffix  = "-race"
-	hooktapeEnv = "CGO_ENABLED=1"
-)
-
-var hooktapeFlags = []string{"-race"}
+// race reports whether this program has the race detector. hooktape gets it too then.
+const race = true

@@ -60,7 +60,11 @@ func (c comparison) samePage(title string, shown []row) {
 			case nil:
 				figures = append(figures, column+" "+noFigure)
 			case string:
-				if v == "inf" { // not to be compared with
+				switch {
+				case v != "inf":
+				case r["Note"] == "" && column != "Conversion rate":
+					figures = append(figures, column+" "+shownNumber(0.0))
+				default: // not to be compared with
 					figures = append(figures, column+" "+noFigure)
 				}
 			}

@@ -22,13 +22,6 @@ type Rejection struct {
 	Parsed   map[string]string `json:"parsed" doc:"What can be read from its body, under the names of decoded. It is for display only: nothing of it was verified, and no search or figure uses it."`
 }
 
-// Acceptance says who accepted a rejected request after all.
-type Acceptance struct {
-	By  string        `json:"by" doc:"The name of a token, or a user of the command line."`
-	At  time.Time     `json:"at" doc:"When."`
-	Was event.Verdict `json:"was" doc:"Why it had been rejected."`
-}
-
 // PersonIn returns the best name of the subscriber in the parsed fields of a body; "" if there is none.
 func PersonIn(parsed map[string]string) string {
 	full := strings.TrimSpace(parsed["first_name"] + " " + parsed["last_name"])
@@ -46,11 +39,7 @@ func rejectionOf(e *event.Event) *Rejection {
 		return r // its body is the start of the request
 	}
 	decoded := bothelp.Decode(&e.Received)
-	for _, f := range known(&decoded) {
-		if f.value != "" {
-			r.Parsed[f.name] = f.value
-		}
-	}
+	r.Parsed = decodedTexts(&decoded)
 	return r
 }
 
@@ -172,10 +161,14 @@ func (d *Direct) accept(ctx context.Context, e *event.Event) error {
 
 // AcceptRequest names rejected requests to accept.
 type AcceptRequest struct {
-	IDs []uuid.UUID `json:"ids" minItems:"1" maxItems:"500" doc:"The events."`
+	IDs []uuid.UUID `json:"ids" minItems:"1" maxItems:"500" doc:"The events: by id, by the unique beginning of one among rejected requests, or last for the newest of them."`
 }
 
-type acceptInput struct{ Body AcceptRequest }
+func (AcceptRequest) ids() map[string]event.Named {
+	return map[string]event.Named{"ids": NamesRejected}
+}
+
+type acceptInput struct{ Body Whole[AcceptRequest] }
 
 func (s *server) acceptRoute() {
 	reply(s, RoleAdmin, "POST /events/accept", huma.Operation{OperationID: "accept-events",
@@ -186,6 +179,6 @@ func (s *server) acceptRoute() {
 			"Only requests that are stored as a whole can be accepted. " +
 			"Accepting one twice changes nothing. The audit log records it."},
 		func(ctx context.Context, in *acceptInput) (AcceptedList, error) {
-			return s.as(ctx).Accept(ctx, in.Body.IDs)
+			return s.as(ctx).Accept(ctx, in.Body.Value.IDs)
 		})
 }

@@ -200,8 +200,8 @@ func TestAcceptChat(t *testing.T) {
 	}
 	var page api.EventPage
 	f.get(readSecret, "/api/v1/events?kind=conversation_closed&verdict=accepted", &page)
-	if len(page.Events) != 2 || page.Events[1].DuplicateOf != nil || page.Events[0].DuplicateOf == nil ||
-		*page.Events[0].DuplicateOf != first.ID {
+	if len(page.Events) != 2 || page.Events[1].DuplicateOf != uuid.Nil ||
+		page.Events[0].DuplicateOf != first.ID {
 		t.Errorf("got the events %+v", page.Events)
 	}
 }

@@ -49,9 +49,11 @@ const (
 	defaultRange = 30 * 24 * time.Hour
 	maxRange     = 3660 * 24 * time.Hour
 	goalsRange   = 90 * 24 * time.Hour // in which the steps of a source are found, unless the range is longer
-	maxGoals     = 8                   // of the view journeys
 	maxWindow    = 365
 )
+
+// MaxGoals is the most goals of an analysis: those of the view journeys.
+const MaxGoals = 8
 
 // analysisFilters has the filters of events that analytics has too, and what they mean here.
 var analysisFilters = map[string]string{
@@ -105,8 +107,8 @@ func ParseAnalysis(values url.Values, now time.Time) (Analysis, []event.Selectio
 		switch name {
 		case "goal":
 			a.Goals = given
-			if len(given) > maxGoals || slices.Contains(given, "") {
-				fault(name, "want one to %d steps with a name", maxGoals)
+			if len(given) > MaxGoals || slices.Contains(given, "") {
+				fault(name, "want one to %d steps with a name", MaxGoals)
 			}
 		case "window_days":
 			if a.WindowDays, err = strconv.Atoi(one); err != nil || a.WindowDays < 1 || a.WindowDays > maxWindow {
@@ -290,6 +292,7 @@ func (d *Direct) Panel(ctx context.Context, name string, a Analysis) (Panel, err
 		}
 		p.Rows = append(p.Rows, withTexts(row))
 	}
+	p.restoreZeros()
 	return p, nil
 }
 
@@ -305,7 +308,10 @@ func (d *Direct) Panels(ctx context.Context, names []string, a Analysis) (map[st
 	if err != nil {
 		return nil, err
 	}
-	answer, err := d.expand(ctx, sql, a)
+	if sql, err = a.view().Expand(sql); err != nil {
+		return nil, err
+	}
+	answer, err := d.store.AskTogether(ctx, sql)
 	if err != nil {
 		return nil, err
 	}
@@ -328,7 +334,21 @@ func (d *Direct) Panels(ctx context.Context, names []string, a Analysis) (map[st
 		p.Rows = append(p.Rows, withTexts(row))
 		panels[p.Panel] = p
 	}
+	panels["summary"].restoreZeros()
 	return panels, nil
+}
+
+// restoreZeros sets the numbers of leads in the preceding period of the panel summary to zero where the SQL has an
+// infinite one, so that Grafana shows no percentage.
+func (p Panel) restoreZeros() {
+	if p.Panel != "summary" || len(p.Rows) == 0 || p.Rows[0]["note"] != "" {
+		return
+	}
+	for _, column := range []string{"leads", "with_a_contact", "converted"} {
+		if p.Rows[0][column] == nil {
+			p.Rows[0][column] = 0.0
+		}
+	}
 }
 
 // Figure is a number of leads of an analysis.
@@ -393,13 +413,7 @@ func (d *Direct) ask(ctx context.Context, name string, a Analysis) (store.Answer
 	if err != nil {
 		return store.Answer{}, err
 	}
-	return d.expand(ctx, sql, a)
-}
-
-// expand runs the text of a query of the dashboards.
-func (d *Direct) expand(ctx context.Context, sql string, a Analysis) (store.Answer, error) {
-	sql, err := a.view().Expand(sql)
-	if err != nil {
+	if sql, err = a.view().Expand(sql); err != nil {
 		return store.Answer{}, err
 	}
 	return d.store.Ask(ctx, sql)
@@ -518,8 +532,9 @@ func (s *server) analyticsRoutes() {
 		Errors:  []int{http.StatusNotFound},
 		Summary: "Get a table of figures",
 		Description: "What the Grafana dashboard *Conversion and UTM* shows, from the same SQL. `summary` has a row " +
-			"for the preceding period, then one for the range; " +
-			"its values are null where they cannot be compared. `median_time` is in minutes.",
+			"for the preceding period, then one for the range. If the source's first request came after the preceding " +
+			"period began, the `note` of that row is `no earlier figures`, and its figures are null. `median_time` is " +
+			"in minutes.",
 		Responses: map[string]*huma.Response{"200": {Description: "The figures", Content: content}}},
 		func(ctx context.Context, in *panelInput) (*panelOutput, error) {
 			p, err := s.as(ctx).Panel(ctx, in.Panel, in.analysis)
@@ -529,7 +544,7 @@ func (s *server) analyticsRoutes() {
 			var body bytes.Buffer
 			if in.Format == "csv" {
 				err = p.CSV(&body)
-				return &panelOutput{csvType + "; charset=utf-8", `attachment; filename="` + in.Panel + `.csv"`,
+				return &panelOutput{RowTypes["csv"], `attachment; filename="` + in.Panel + `.csv"`,
 					body.Bytes()}, err
 			}
 			err = json.NewEncoder(&body).Encode(p)

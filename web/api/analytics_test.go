@@ -57,7 +57,8 @@ func TestAnalytics(t *testing.T) {
 			events = append(events, visit("course", "paid, full", fmt.Sprint("s", i), at.Add(time.Hour), of))
 		}
 	}
-	f.insert(append(events, visit("other", "start", "1", begin, nil))...)
+	f.insert(append(events, visit("other", "start", "1", begin, nil),
+		visit("other", "start", "1", begin.Add(-70*24*time.Hour), nil))...)
 
 	var choices api.AnalysisChoices
 	f.get(readSecret, "/api/v1/analytics", &choices)
@@ -70,6 +71,19 @@ func TestAnalytics(t *testing.T) {
 	if row := summary.Rows[1]; fmt.Sprint(row["leads"], row["with_a_contact"], row["converted"]) != "15 8 5" ||
 		summary.Rows[0]["leads"] != nil {
 		t.Errorf("summary: %v", summary.Rows)
+	}
+	// Another source has requests from before the preceding period; this one has none.
+	if note := summary.Rows[0]["note"]; note != "no earlier figures" {
+		t.Errorf("summary: %v", summary.Rows)
+	}
+	if a := f.ask(readSecret, "GET", "/api/v1/analytics/summary?format=csv", nil); !strings.Contains(string(a.body),
+		",,,,no earlier figures\n") {
+		t.Errorf("the CSV does not say that there are no earlier figures:\n%s", a.body)
+	}
+	var other api.Panel
+	f.get(readSecret, "/api/v1/analytics/summary?source=other", &other)
+	if row := other.Rows[0]; row["leads"] != 0.0 || row["conversion_rate"] != nil || row["note"] != "" {
+		t.Errorf("summary of a source without leads in the preceding period: %v", other.Rows)
 	}
 	for panel, column := range map[string]string{"utm": "utm_source", "content": "utm_content",
 		"channels": "messenger"} {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/csv"
-	"io"
 	"maps"
 	"strings"
 	"sync"
@@ -18,14 +16,7 @@ import (
 )
 
 // AuditEntry records a change, or that somebody viewed a request.
-type AuditEntry struct {
-	At       time.Time `json:"at" doc:"When."`
-	Who      string    `json:"who" doc:"The name of a token, or a user of the command line."`
-	Action   string    `json:"action" doc:"What was done." example:"replay.create"`
-	Target   string    `json:"target" doc:"The replay, endpoint or event."`
-	Detail   string    `json:"detail,omitempty" doc:"Details, as JSON."`
-	RemoteIP string    `json:"remote_ip,omitempty" doc:"The client's address; absent for the command line."`
-}
+type AuditEntry = store.AuditEntry
 
 // AuditPage is a page of the audit log.
 type AuditPage struct {
@@ -61,25 +52,10 @@ func (d *Direct) AuditPage(ctx context.Context, f AuditFilter, limit int, cursor
 		page.Next = encodeCursor(last.At, binary.BigEndian.AppendUint64(nil, last.Hash))
 	}
 	for _, e := range found {
-		page.Entries = append(page.Entries, AuditEntry{At: e.At, Who: e.Who, Action: e.Action, Target: e.Target,
-			Detail: maskedDetail(e.Detail), RemoteIP: e.RemoteIP})
+		e.Detail = maskedDetail(e.Detail)
+		page.Entries = append(page.Entries, e)
 	}
 	return page, err
-}
-
-// AuditCSV writes entries as CSV with a header line.
-func AuditCSV(w io.Writer, entries []AuditEntry) error {
-	out := csv.NewWriter(w)
-	_ = out.Write([]string{"at", "who", "action", "target", "detail", "remote_ip"}) // Flush returns the error
-	for _, e := range entries {
-		cells := []string{timeText(e.At), e.Who, e.Action, e.Target, e.Detail, e.RemoteIP}
-		for i := range cells {
-			cells[i] = harmlessCell(strings.ToValidUTF8(cells[i], "\uFFFD"))
-		}
-		_ = out.Write(cells)
-	}
-	out.Flush()
-	return out.Error()
 }
 
 func (s *server) auditRoute() {

@@ -161,6 +161,13 @@ func (c *Client) post(ctx context.Context, path string, body, out any) error {
 	return err
 }
 
+// WholeID returns the whole id of the object that a text names; see [Direct.WholeID].
+func (c *Client) WholeID(ctx context.Context, kind event.Named, text string) (string, error) {
+	var found FoundID
+	err := c.get(ctx, "ids/"+string(kind)+"/"+url.PathEscape(text), nil, &found)
+	return found.ID, err
+}
+
 // Events returns a page of the selected events, newest first. The empty cursor is the beginning.
 func (c *Client) Events(ctx context.Context, sel event.Selection, limit int, cursor string) (page EventPage,
 	err error) {

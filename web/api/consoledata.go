@@ -167,12 +167,10 @@ func (d *Direct) EndpointStats(ctx context.Context, since time.Time) ([]Endpoint
 
 // LastFailures returns the last failed attempts at an endpoint since a time, the newest first; at most limit.
 func (d *Direct) LastFailures(ctx context.Context, endpoint string, since time.Time, limit int) ([]Failure, error) {
-	return failures(d.store.LastFailures(ctx, endpoint, since, limit))
-}
-
-func failures(attempts []event.Attempt, err error) (list []Failure, _ error) {
+	attempts, err := d.store.LastFailures(ctx, endpoint, since, limit)
+	list := []Failure{}
 	for _, a := range attempts {
-		list = append(list, Failure{attemptJSON(a), a.EventID})
+		list = append(list, Failure{WholeAttempt(a), a.EventID})
 	}
 	return list, err
 }

@@ -5,70 +5,86 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 )
 
-// column is a column of a table of events or deliveries.
+// column is a column of a table.
 type column[T any] struct {
 	name  string
 	value func(row *T) any // text, or a value that a CSV has as JSON
 }
 
-var briefColumns, requestColumns = func() (brief, request Columns[Event]) {
-	brief = Columns[Event]{
-		{"id", func(e *Event) any { return e.ID.String() }},
-		{"received_at", func(e *Event) any { return timeText(e.ReceivedAt) }},
-		{"stored_at", func(e *Event) any { return timeText(e.StoredAt) }},
-		{"source", func(e *Event) any { return e.Source }},
-		{"step", func(e *Event) any { return e.Step }},
-		{"kind", func(e *Event) any { return string(e.Kind) }},
-		{"verdict", func(e *Event) any { return string(e.Verdict) }},
-		{"remote_ip", func(e *Event) any { return e.RemoteIP }},
-		{"trace_id", func(e *Event) any { return e.TraceID }},
-		{"duplicate_of", func(e *Event) any {
-			if e.DuplicateOf == nil {
-				return ""
-			}
-			return e.DuplicateOf.String()
-		}},
+// columnsOf returns the columns of properties of a row, or of a part of it, by their names in JSON.
+func columnsOf[T, S any](part func(row *T) *S, names ...string) (columns Columns[T]) {
+	fields := reflect.VisibleFields(reflect.TypeFor[S]())
+	for _, name := range names {
+		i := slices.IndexFunc(fields, func(f reflect.StructField) bool {
+			property, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			return property == name
+		})
+		field := fields[i]
+		optional := strings.Contains(field.Tag.Get("json"), ",omit")
+		columns = append(columns, column[T]{name, func(row *T) any {
+			return cellOf(reflect.ValueOf(part(row)).Elem().FieldByIndex(field.Index), optional)
+		}})
 	}
-	for _, name := range DecodedNames {
-		brief = append(brief, column[Event]{name, func(e *Event) any { return e.Decoded[name] }})
+	return columns
+}
+
+// cellOf returns a value as text, or unchanged if it is a list or an object. An absent value is empty.
+func cellOf(v reflect.Value, optional bool) any {
+	if v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
 	}
-	brief = append(brief,
-		column[Event]{"fields", func(e *Event) any { return e.Fields }},
-		column[Event]{"decode_error", func(e *Event) any { return e.DecodeError }})
-	request = Columns[Event]{
-		{"method", func(e *Event) any { return e.Request.Method }},
-		{"path", func(e *Event) any { return e.Request.Path }},
-		{"query", func(e *Event) any { return e.Request.Query }},
-		{"query_base64", func(e *Event) any { return e.Request.QueryBase64 }},
-		{"headers", func(e *Event) any { return e.Request.Headers }},
-		{"body_sha256", func(e *Event) any { return e.Request.BodySHA256 }},
-		{"body", func(e *Event) any { return e.Request.Body }},
-		{"body_base64", func(e *Event) any { return e.Request.BodyBase64 }},
-		{"body_gone", func(e *Event) any {
-			if e.Request.BodyGone {
-				return "true"
-			}
+	if v.Kind() == reflect.Pointer || optional && v.IsZero() {
+		return ""
+	}
+	switch value := v.Interface().(type) {
+	case time.Time:
+		return timeText(value)
+	case uuid.UUID:
+		if value == uuid.Nil {
 			return ""
-		}},
+		}
+		return value.String()
+	case Waiting:
+		return value.Text
 	}
-	return brief, request
+	switch v.Kind() {
+	case reflect.Map, reflect.Slice, reflect.Struct:
+		return v.Interface()
+	}
+	return fmt.Sprint(v.Interface())
+}
+
+func itself[T any](row *T) *T { return row }
+
+var briefColumns = func() Columns[Event] {
+	list := columnsOf(itself[Event], "id", "received_at", "stored_at", "source", "step", "kind", "verdict", "remote_ip",
+		"trace_id", "duplicate_of")
+	for _, name := range DecodedNames {
+		list = append(list, column[Event]{name, func(e *Event) any { return e.Decoded[name] }})
+	}
+	return append(list, columnsOf(itself[Event], "fields", "decode_error")...)
 }()
 
-// Columns are the columns of a table of events or deliveries.
+// Columns are the columns of a table, such as that of events.
 type Columns[T any] []column[T]
 
 // ListColumns returns the columns of events without their requests.
 func ListColumns() Columns[Event] { return slices.Clone(briefColumns) }
 
 // AllColumns returns the columns of events with their requests.
-func AllColumns() Columns[Event] { return slices.Concat(briefColumns, requestColumns) }
+func AllColumns() Columns[Event] {
+	return slices.Concat(briefColumns, columnsOf(func(e *Event) *EventRequest { return e.Request }, "method", "path",
+		"query", "query_base64", "headers", "body_sha256", "body", "body_base64", "body_gone"))
+}
 
 // Choose returns the named columns, in this order. The error for an unknown name lists the known ones.
 func (c Columns[T]) Choose(names []string) (chosen Columns[T], err error) {
@@ -102,52 +118,53 @@ func (c Columns[T]) Object(row *T) map[string]any {
 
 // DeliveryColumns returns the columns of deliveries.
 func DeliveryColumns() Columns[Delivery] {
-	at := func(t *time.Time) string {
-		if t == nil {
-			return ""
-		}
-		return timeText(*t)
-	}
-	return Columns[Delivery]{
-		{"id", func(d *Delivery) any { return d.ID }},
-		{"event_id", func(d *Delivery) any { return d.EventID.String() }},
-		{"event_received_at", func(d *Delivery) any { return timeText(d.EventReceivedAt) }},
-		{"endpoint", func(d *Delivery) any { return d.Endpoint }},
-		{"replay_id", func(d *Delivery) any {
-			if d.Live() {
-				return ""
-			}
-			return d.ReplayID.String()
-		}},
-		{"subscriber", func(d *Delivery) any { return d.Subscriber }},
-		{"state", func(d *Delivery) any { return string(d.State) }},
-		{"attempt_count", func(d *Delivery) any { return strconv.Itoa(int(d.AttemptCount)) }},
-		{"first_attempt_at", func(d *Delivery) any { return at(d.FirstAttemptAt) }},
-		{"last_attempt_at", func(d *Delivery) any { return at(d.LastAttemptAt) }},
-		{"outcome", func(d *Delivery) any { return string(d.Outcome) }},
-		{"status_code", func(d *Delivery) any {
-			if d.StatusCode == 0 {
-				return ""
-			}
-			return strconv.Itoa(int(d.StatusCode))
-		}},
-		{"answer", func(d *Delivery) any { return d.Answer }},
-		{"error", func(d *Delivery) any { return d.Error }},
-		{"next_at", func(d *Delivery) any { return at(d.NextAt) }},
-		{"waiting", func(d *Delivery) any {
-			if d.Waiting == nil {
-				return ""
-			}
-			return d.Waiting.Text
-		}},
-		{"updated_at", func(d *Delivery) any { return timeText(d.UpdatedAt) }},
-	}
+	return columnsOf(itself[Delivery], "id", "event_id", "event_received_at", "endpoint", "replay_id", "subscriber",
+		"state", "attempt_count", "first_attempt_at", "last_attempt_at", "outcome", "status_code", "answer", "error",
+		"next_at", "waiting", "updated_at")
 }
+
+// AuditColumns returns the columns of the audit log.
+func AuditColumns() Columns[AuditEntry] {
+	return columnsOf(itself[AuditEntry], "at", "who", "action", "target", "detail", "remote_ip")
+}
+
+// RowTypes are the media types of the formats of rows.
+var RowTypes = map[string]string{"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
+
+// Rows writes rows in one format.
+type Rows[T any] interface {
+	Write(row *T) error
+	// Flush writes buffered rows to the underlying writer.
+	Flush() error
+}
+
+// NewRows returns a writer of rows in a format of [RowTypes]. The rows of NDJSON have all properties.
+func NewRows[T any](w io.Writer, format string, columns Columns[T]) Rows[T] {
+	if format == "csv" {
+		return NewCSV(w, columns)
+	}
+	return ndjson[T]{json.NewEncoder(w)}
+}
+
+// WriteRows writes a list of rows.
+func WriteRows[T any](w Rows[T], list []T) error {
+	for i := range list {
+		if err := w.Write(&list[i]); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}
+
+type ndjson[T any] struct{ encoder *json.Encoder }
+
+func (w ndjson[T]) Write(row *T) error { return w.encoder.Encode(row) }
+func (w ndjson[T]) Flush() error       { return nil }
 
 // ByteOrderMark at the beginning of a CSV makes Excel read it as UTF-8.
 const ByteOrderMark = "\uFEFF"
 
-// CSV writes events or deliveries as CSV with a header line. Values that are not text are JSON. An apostrophe precedes
+// CSV writes rows as CSV with a header line. Values that are not text are JSON. An apostrophe precedes
 // a value that a spreadsheet would run as a formula.
 type CSV[T any] struct {
 	columns Columns[T]
@@ -162,7 +179,7 @@ func NewCSV[T any](w io.Writer, columns Columns[T]) *CSV[T] {
 	return c
 }
 
-// Write writes a row.
+// Write implements Rows.
 func (c *CSV[T]) Write(row *T) error {
 	for i, column := range c.columns {
 		text, ok := column.value(row).(string)
@@ -178,7 +195,7 @@ func (c *CSV[T]) Write(row *T) error {
 	return c.w.Write(c.cells)
 }
 
-// Flush writes buffered rows to the underlying writer.
+// Flush implements Rows.
 func (c *CSV[T]) Flush() error {
 	c.w.Flush()
 	return c.w.Error()

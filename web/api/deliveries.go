@@ -22,7 +22,7 @@ import (
 type DeliveryPage struct {
 	Deliveries []Delivery `json:"deliveries" doc:"Those of the newest events first, without their attempts."`
 	Next       string     `json:"next,omitempty" doc:"The cursor of the next page; absent on the last page."`
-	Reached    *time.Time `json:"reached,omitempty" doc:"How far back the search came when its time was over: next continues there. Absent if the page is full or the search complete."`
+	Reached    time.Time  `json:"reached,omitzero" doc:"How far back the search came when its time was over: next continues there. Absent if the page is full or the search complete."`
 }
 
 // deliveryPatience is how long a search for a page of deliveries may take before it returns what it has found.
@@ -57,7 +57,7 @@ func (d *Direct) Deliveries(ctx context.Context, sel event.DeliverySelection, li
 		last := found[limit-1]
 		page.Next = encodeDeliveryCursor(last.EventReceivedAt, last.ID())
 	case rest != nil:
-		page.Next, page.Reached = encodeDeliveryCursor(rest.At, rest.ID), &rest.At
+		page.Next, page.Reached = encodeDeliveryCursor(rest.At, rest.ID), rest.At
 	}
 	return page, nil
 }
@@ -154,7 +154,7 @@ type FailureGroupList struct {
 
 // DeliveryPath has the id of a delivery.
 type DeliveryPath struct {
-	ID string `path:"id" maxLength:"45" doc:"The delivery's id."`
+	ID deliveryRef `path:"id" maxLength:"45" doc:"The delivery's id, a unique beginning of it, such as the id of an event with one delivery, or last."`
 }
 
 // FormatQuery has the format of a page.
@@ -169,7 +169,8 @@ type deliveriesInput struct {
 }
 
 type replayDeliveriesInput struct {
-	ReplayPath
+	// not in an embedded type: of a type with resolvers huma does not look for others in those
+	ID replayRef `path:"id" maxLength:"36" doc:"The replay's id, a unique beginning of it, or last."`
 	DeliverySelectionQuery
 	PageQuery
 	FormatQuery
@@ -186,8 +187,6 @@ type deliveriesOutput struct {
 	Body        []byte
 }
 
-const ndjsonType = "application/x-ndjson"
-
 // deliveryPage answers with a page of deliveries in a format. path is that of the list.
 func (s *server) deliveryPage(ctx context.Context, path string, sel event.DeliverySelection, page PageQuery,
 	format string) (*deliveriesOutput, error) {
@@ -195,28 +194,12 @@ func (s *server) deliveryPage(ctx context.Context, path string, sel event.Delive
 	if err != nil {
 		return nil, err
 	}
-	out, body := &deliveriesOutput{}, &bytes.Buffer{}
-	switch format {
-	case "csv":
-		out.ContentType = csvType + "; charset=utf-8"
-		w := NewCSV(body, DeliveryColumns())
-		for i := range found.Deliveries {
-			if err := w.Write(&found.Deliveries[i]); err != nil {
-				return nil, err
-			}
-		}
-		err = w.Flush()
-	case "ndjson":
-		out.ContentType = ndjsonType
-		lines := json.NewEncoder(body)
-		for i := range found.Deliveries {
-			if err := lines.Encode(&found.Deliveries[i]); err != nil {
-				return nil, err
-			}
-		}
-	default:
-		out.ContentType = "application/json"
+	out, body := &deliveriesOutput{ContentType: "application/json"}, &bytes.Buffer{}
+	if format == "json" {
 		err = json.NewEncoder(body).Encode(found)
+	} else {
+		out.ContentType = RowTypes[format]
+		err = WriteRows(NewRows(body, format, DeliveryColumns()), found.Deliveries)
 	}
 	if found.Next != "" && format != "json" {
 		query := sel.Values()
@@ -235,7 +218,7 @@ func (s *server) deliveryPage(ctx context.Context, path string, sel event.Delive
 // deliveryFormats describes the answers of deliveryPage.
 func (s *server) deliveryFormats() map[string]*huma.Response {
 	content, text := s.json(DeliveryPage{}), &huma.Schema{Type: huma.TypeString}
-	content[csvType], content[ndjsonType] = &huma.MediaType{Schema: text}, &huma.MediaType{Schema: text}
+	content[csvType], content[RowTypes["ndjson"]] = &huma.MediaType{Schema: text}, &huma.MediaType{Schema: text}
 	return map[string]*huma.Response{"200": {Description: "The page", Content: content,
 		Headers: map[string]*huma.Param{"Link": {Schema: text,
 			Description: "The address of the next page (rel=next), with csv and ndjson; absent on the last page."}}}}
@@ -247,8 +230,7 @@ func (s *server) deliveryRoutes() {
 		Responses:  s.deliveryFormats(),
 		Summary:    "List deliveries",
 		Description: "Those of the newest events first, in pages. A delivery matches one of the values of a repeated " +
-			"parameter, " +
-			"and all different parameters."},
+			"parameter, and all different parameters."},
 		func(ctx context.Context, in *deliveriesInput) (*deliveriesOutput, error) {
 			return s.deliveryPage(ctx, "/api/v1/deliveries", in.selection, in.PageQuery, in.Format)
 		})
@@ -256,8 +238,7 @@ func (s *server) deliveryRoutes() {
 		Parameters: selectionParams(event.DeliveryFilters),
 		Summary:    "List failure groups",
 		Description: "Selected deliveries that failed, by endpoint, status, outcome, and first line of the answer " +
-			"without numbers. " +
-			"Without state: the failed and the retrying ones."},
+			"without numbers. Without state: the failed and the retrying ones."},
 		func(ctx context.Context, in *groupsInput) (FailureGroupList, error) {
 			list, err := s.as(ctx).FailureGroups(ctx, in.selection, in.Limit)
 			return list, err
@@ -267,7 +248,7 @@ func (s *server) deliveryRoutes() {
 		Summary:     "Show a delivery",
 		Description: "With every attempt and its answer. The audit log records the view."},
 		func(ctx context.Context, in *DeliveryPath) (Delivery, error) {
-			id, err := event.ParseDeliveryID(in.ID)
+			id, err := event.ParseDeliveryID(string(in.ID))
 			if err != nil {
 				return Delivery{}, Invalidf("%v", err)
 			}
@@ -276,13 +257,11 @@ func (s *server) deliveryRoutes() {
 	reply(s, RoleReplay, "POST /deliveries/retry", huma.Operation{OperationID: "retry-deliveries",
 		MaxBodyBytes: maxBodyBytes, DefaultStatus: http.StatusOK,
 		Summary: "Retry deliveries",
-		Description: "Retrying ones are tried now. Those that failed or were cancelled are sent again by new " +
-			"replays, one for each endpoint " +
-			"and replay in which they failed (its parent), with the same options. Delivered ones are never sent " +
-			"again; " +
-			"the events of those that a later replay has sent are left out."},
+		Description: "Retrying ones are tried now. Those that failed or were cancelled are sent again by new replays, " +
+			"one for each endpoint and replay in which they failed (its parent), with the same options. Delivered " +
+			"ones are never sent again; the events of those that a later replay has sent are left out."},
 		func(ctx context.Context, in *retryInput) (Retried, error) {
-			return s.as(ctx).RetryDeliveries(ctx, in.Key, in.Body)
+			return s.as(ctx).RetryDeliveries(ctx, in.Key, in.Body.Value)
 		})
 	ofReplay := slices.DeleteFunc(slices.Clone(event.DeliveryFilters), func(f event.Filter) bool {
 		return f.Name == "replay"
@@ -291,11 +270,11 @@ func (s *server) deliveryRoutes() {
 		Parameters: selectionParams(ofReplay), Errors: []int{http.StatusNotFound}, Responses: s.deliveryFormats(),
 		Summary: "List a replay's deliveries", Description: "As GET /api/v1/deliveries does with replay."},
 		func(ctx context.Context, in *replayDeliveriesInput) (*deliveriesOutput, error) {
-			if _, err := s.as(ctx).Replay(ctx, in.uuid()); err != nil {
+			if _, err := s.as(ctx).Replay(ctx, ReplayPath{in.ID}.uuid()); err != nil {
 				return nil, err
 			}
-			in.selection.Replays = []string{in.ID}
-			return s.deliveryPage(ctx, "/api/v1/replays/"+in.ID+"/deliveries", in.selection, in.PageQuery, in.Format)
+			in.selection.Replays = []string{string(in.ID)}
+			return s.deliveryPage(ctx, "/api/v1/replays/"+string(in.ID)+"/deliveries", in.selection, in.PageQuery, in.Format)
 		})
 }
 
@@ -334,5 +313,7 @@ func (d *Direct) withWaiting(ctx context.Context, found []event.Delivery, list [
 
 type retryInput struct {
 	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"Your name for this request: repeating it with the same name creates no further replays."`
-	Body DeliveryRetry
+	Body Whole[DeliveryRetry]
 }
+
+func (DeliveryRetry) ids() map[string]event.Named { return selectionIDs(event.DeliveryFilters) }

@@ -48,7 +48,7 @@ func TestDeliveries(t *testing.T) {
 			seen[d.ID] = true
 			if d.State != event.Failed || d.AttemptCount != 2 || d.Answer != "busy: 17 of 20 \x1b[31m" ||
 				d.Outcome != event.OutcomeStatus || d.StatusCode != 503 ||
-				d.FirstAttemptAt == nil || !d.LastAttemptAt.After(*d.FirstAttemptAt) || d.ReplayID != r.ID ||
+				d.FirstAttemptAt.IsZero() || !d.LastAttemptAt.After(d.FirstAttemptAt) || d.ReplayID != r.ID ||
 				d.Endpoint != "crm" || d.Attempts != nil {
 				t.Errorf("got the delivery %+v", d)
 			}
@@ -289,7 +289,7 @@ func TestRetryOfSomeStates(t *testing.T) {
 	}
 	testutil.Eventually(t, 20*time.Second, func() error {
 		f.get(readSecret, "/api/v1/replays/"+r.ID.String(), &r)
-		if w := r.Waiting; w == nil || w.Code != event.WaitsForRetry || w.Until == nil {
+		if w := r.Waiting; w == nil || w.Code != event.WaitsForRetry || w.Until.IsZero() {
 			return fmt.Errorf("the replay waits for %+v", w)
 		}
 		return nil
@@ -326,7 +326,7 @@ func TestRetryNow(t *testing.T) {
 	})
 	d := page.Deliveries[0]
 	if w := d.Waiting; w == nil || w.Code != event.WaitsForRetry || w.Action != "retry_now" ||
-		!w.Until.Equal(*d.NextAt) || w.Answer != "answered 503 Service Unavailable: closed" ||
+		!w.Until.Equal(d.NextAt) || w.Answer != "answered 503 Service Unavailable: closed" ||
 		!strings.Contains(w.Text, d.NextAt.UTC().Format("2006-01-02 15:04:05 UTC")) {
 		t.Errorf("it waits for %+v", w)
 	}

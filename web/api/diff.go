@@ -15,21 +15,8 @@ import (
 
 // Diff compares the answers to a replay's events (here) with the last answers to the same events elsewhere (there).
 type Diff struct {
-	Same            uint64    `json:"same" doc:"Events with the same status, outcome and body."`
-	DifferentStatus uint64    `json:"different_status" doc:"Events with another status or outcome."`
-	DifferentBody   uint64    `json:"different_body" doc:"Events with the same status and another body."`
-	OnlyHere        uint64    `json:"only_here" doc:"Events answered in the replay only."`
-	OnlyThere       uint64    `json:"only_there" doc:"Events answered elsewhere only."`
-	Neither         uint64    `json:"neither" doc:"Events without an answer on either side."`
-	Here            Latency   `json:"here" doc:"The latency of the replay's answers, of events answered on both sides."`
-	There           Latency   `json:"there" doc:"The latency of the other answers."`
-	Rows            []DiffRow `json:"rows" doc:"The first events with different answers, in order of arrival."`
-}
-
-// Latency is how long answers took.
-type Latency struct {
-	P50MS float64 `json:"p50_ms" doc:"50 of 100 took at most this many milliseconds."`
-	P95MS float64 `json:"p95_ms" doc:"95 of 100 took at most this many milliseconds."`
+	store.Diff
+	Rows []DiffRow `json:"rows" doc:"The first events with different answers, in order of arrival."`
 }
 
 // DiffRow is an event with different answers.
@@ -54,17 +41,7 @@ func (d *Direct) Diff(ctx context.Context, id uuid.UUID, against string, limit i
 	if err != nil {
 		return Diff{}, err
 	}
-	diff := Diff{
-		Same:            found.Same,
-		DifferentStatus: found.DifferentStatus,
-		DifferentBody:   found.DifferentBody,
-		OnlyHere:        found.OnlyHere,
-		OnlyThere:       found.OnlyThere,
-		Neither:         found.Neither,
-		Here:            latencyJSON(found.Here),
-		There:           latencyJSON(found.There),
-		Rows:            []DiffRow{},
-	}
+	diff := Diff{found, []DiffRow{}}
 	for _, r := range found.Rows {
 		diff.Rows = append(diff.Rows, DiffRow{r.EventID, r.Differs, sideJSON(r.Here), sideJSON(r.There)})
 	}
@@ -75,11 +52,9 @@ func sideJSON(a *event.Attempt) *Attempt {
 	if a == nil {
 		return nil
 	}
-	j := attemptJSON(*a)
+	j := WholeAttempt(*a)
 	return &j
 }
-
-func latencyJSON(l store.Latency) Latency { return Latency{milliseconds(l.P50), milliseconds(l.P95)} }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
@@ -94,8 +69,7 @@ func (s *server) diffRoute() {
 		Errors:  []int{http.StatusNotFound},
 		Summary: "Compare a replay's answers",
 		Description: "Compares each answer with the last answer to the same event from an endpoint outside this " +
-			"replay: " +
-			"would the new version have answered the same?"},
+			"replay: would the new version have answered the same?"},
 		func(ctx context.Context, in *diffInput) (Diff, error) {
 			return s.as(ctx).Diff(ctx, in.uuid(), in.Against, in.Limit)
 		})

@@ -147,7 +147,7 @@ func TestDocument(t *testing.T) {
 		"get /replays/{id}/stream": "read", "get /replays/{id}/diff": "read", "get /audit-log": "admin",
 		"post /events/accept": "admin", "get /views": "read", "put /views/{name}": "replay",
 		"delete /views/{name}": "replay", "get /analytics": "read", "get /analytics/{panel}": "read",
-		"post /login-links": "admin", "get /retention": "admin", "get /storage": "admin",
+		"post /login-links": "admin", "get /retention": "admin", "get /ids/{kind}/{id}": "read", "get /storage": "admin",
 	}
 	found := 0
 	for path, methods := range document["paths"].(map[string]any) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -9,57 +10,54 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"hooktape/internal/event"
+	"hooktape/replay"
 )
 
 // Endpoint is a configured endpoint and the state of delivery to it.
 type Endpoint struct {
-	Name         string                         `json:"name" doc:"Its name in the configuration."`
-	URL          string                         `json:"url" doc:"Its URL, with the values of the query masked."`
-	Subscribed   bool                           `json:"subscribed" doc:"Whether live events are delivered to it; otherwise it is for replays only."`
-	State        string                         `json:"state" enum:"active,paused,failing,unknown" doc:"paused: by a person; failing: its circuit breaker is open; unknown: no process has delivered yet."`
-	Reason       string                         `json:"reason,omitempty" doc:"Why it is not active, and what failed last."`
-	Backlog      map[event.DeliveryState]uint64 `json:"backlog" doc:"Live deliveries in each state."`
-	Replays      map[event.DeliveryState]uint64 `json:"replays" doc:"Deliveries of unfinished replays in each state."`
-	Waiting      *Waiting                       `json:"waiting,omitempty" doc:"Why nothing is sent to it; absent if nothing waits."`
-	Answer       string                         `json:"answer,omitempty" doc:"The first line of the last failed answer."`
-	FailingSince *time.Time                     `json:"failing_since,omitempty" doc:"The first of the failed attempts in a row."`
-	OldestOpen   *time.Time                     `json:"oldest_open,omitempty" doc:"The time of receipt of the oldest event that is not delivered yet."`
-	Failures     uint32                         `json:"failures" doc:"Failed attempts in a row."`
-	NextProbe    *time.Time                     `json:"next_probe,omitempty" doc:"When the next attempt is allowed, while its circuit breaker is open or it has asked to wait (Retry-After)."`
-	Since        *time.Time                     `json:"followed_since,omitempty" doc:"When live delivery to it began."`
-	Until        *time.Time                     `json:"followed_until,omitempty" doc:"The time of receipt up to which live delivery has found new events."`
-	UpdatedAt    *time.Time                     `json:"updated_at,omitempty" doc:"When its state was written."`
+	replay.EndpointStatus
+	Forwards []event.ForwardState `json:"forwards,omitempty" doc:"The sources that forward External Requests to it, and how it answers them."`
 }
 
 // Endpoints lists the configured endpoints.
 func (d *Direct) Endpoints(ctx context.Context) ([]Endpoint, error) {
 	found, err := d.service.Endpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	forwards, err := d.forwards(ctx)
 	list := make([]Endpoint, len(found))
 	for i, e := range found {
-		list[i] = Endpoint{Name: e.Name, URL: e.URL, Subscribed: e.Subscribed, State: e.State,
-			Backlog: e.Backlog.Counts, OldestOpen: unlessZero(e.Backlog.OldestOpen),
-			Replays: e.Replays, Waiting: e.Waiting}
-		if e.Backlog.Counts == nil {
-			list[i].Backlog = map[event.DeliveryState]uint64{}
-		}
-		if at := e.Delivery; at != nil {
-			list[i].Reason = at.Reason
-			list[i].Failures = at.Failures
-			list[i].Answer, list[i].FailingSince = at.Answer, unlessZero(at.FailingSince)
-			list[i].NextProbe = unlessZero(at.NextProbe)
-			list[i].Since = unlessZero(at.FollowedSince)
-			list[i].Until = unlessZero(at.FollowedUntil)
-			list[i].UpdatedAt = unlessZero(at.UpdatedAt)
-		}
+		list[i] = Endpoint{e, forwards[e.Name]}
 	}
 	return list, err
 }
 
-func unlessZero(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
+// forwardsSince is how far back the states of External Requests go.
+const forwardsSince = 24 * time.Hour
+
+// forwards returns the states of the External Requests of each source that forwards, by the endpoint's name.
+func (d *Direct) forwards(ctx context.Context) (map[string][]event.ForwardState, error) {
+	if d.host.Forwards == nil {
+		return nil, nil
 	}
-	return &t
+	to := d.host.Forwards()
+	if len(to) == 0 {
+		return nil, nil
+	}
+	sources := slices.Sorted(maps.Keys(to))
+	found, err := d.store.ForwardStates(ctx, sources, time.Now().Add(-forwardsSince))
+	list := map[string][]event.ForwardState{}
+	for _, source := range sources {
+		state := event.ForwardState{Source: source} // of a source that has not forwarded anything
+		for _, f := range found {
+			if f.Source == source && f.Endpoint == to[source] {
+				state = f
+			}
+		}
+		list[to[source]] = append(list[to[source]], state)
+	}
+	return list, err
 }
 
 // SteerEndpoint pauses or resumes all deliveries to an endpoint, live and in replays. reason is for people, and may be
@@ -77,7 +75,7 @@ func (d *Direct) TestEndpoint(ctx context.Context, name string) (Attempt, error)
 		return Attempt{}, err
 	}
 	a, err := d.service.TestEndpoint(ctx, d.actor, name)
-	return attemptJSON(a), err
+	return WholeAttempt(a), err
 }
 
 // EndpointList is a list of endpoints.

@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -25,17 +24,17 @@ type Event struct {
 	Verdict     event.Verdict     `json:"verdict" doc:"Whether the request was accepted, or why it was rejected. Only accepted events are delivered, unless a replay includes rejected ones."`
 	RemoteIP    string            `json:"remote_ip" doc:"The sender's address."`
 	TraceID     string            `json:"trace_id" doc:"The trace of the request, 32 hex digits."`
-	DuplicateOf *uuid.UUID        `json:"duplicate_of,omitempty" doc:"The original event, of which BotHelp sent this duplicate."`
+	DuplicateOf uuid.UUID         `json:"duplicate_of,omitzero" doc:"The original event, of which BotHelp sent this duplicate."`
 	Decoded     map[string]string `json:"decoded" doc:"The known fields of the body, as text: bothelp_user_id, name, utm_source, …"`
 	Fields      map[string]string `json:"fields" doc:"The custom fields of the body; a value that is not text is JSON."`
 	DecodeError string            `json:"decode_error,omitempty" doc:"What could not be parsed, and why; or that the URL was mistyped before its token."`
 
 	// Of an external request, for whose answer a bot waited.
-	Fallback    event.Fallback `json:"fallback,omitempty" doc:"Why the bot that waited for the answer got the fallback; absent if it got the endpoint's answer, and for events without a waiting bot."`
-	BrokenOff   bool           `json:"broken_off,omitempty" doc:"Whether the bot that waited got an answer that broke off, or hooktape was stopped before it recorded what the bot got."`
-	MissingKeys []string       `json:"missing_keys,omitempty" doc:"The expected keys that the answer to the waiting bot did not have."`
-	Rejection   *Rejection     `json:"rejection,omitempty" doc:"Of a rejected request: why, and what can be read from it."`
-	Acceptance  *Acceptance    `json:"acceptance,omitempty" doc:"Who accepted this event after it was rejected."`
+	Fallback    event.Fallback    `json:"fallback,omitempty" doc:"Why the bot that waited for the answer got the fallback; absent if it got the endpoint's answer, and for events without a waiting bot."`
+	BrokenOff   bool              `json:"broken_off,omitempty" doc:"Whether the bot that waited got an answer that broke off, or hooktape was stopped before it recorded what the bot got."`
+	MissingKeys []string          `json:"missing_keys,omitempty" doc:"The expected keys that the answer to the waiting bot did not have."`
+	Rejection   *Rejection        `json:"rejection,omitempty" doc:"Of a rejected request: why, and what can be read from it."`
+	Acceptance  *event.Acceptance `json:"acceptance,omitempty" doc:"Who accepted this event after it was rejected."`
 
 	Request    *EventRequest `json:"request,omitempty" doc:"The original request; not in lists."`
 	Deliveries []Delivery    `json:"deliveries,omitzero" doc:"Its deliveries to each endpoint; not in lists."`
@@ -72,9 +71,9 @@ type Delivery struct {
 	Subscriber      string              `json:"subscriber" doc:"Whom the event is about: BotHelp's id, else the messenger's, else the event's id."`
 	State           event.DeliveryState `json:"state" doc:"Its state."`
 	AttemptCount    uint32              `json:"attempt_count" doc:"How many attempts have begun."`
-	FirstAttemptAt  *time.Time          `json:"first_attempt_at,omitempty" doc:"When the first attempt began; absent before it, and for deliveries of older versions."`
-	LastAttemptAt   *time.Time          `json:"last_attempt_at,omitempty" doc:"When the last attempt began."`
-	NextAt          *time.Time          `json:"next_at,omitempty" doc:"The time of the next attempt."`
+	FirstAttemptAt  time.Time           `json:"first_attempt_at,omitzero" doc:"When the first attempt began; absent before it, and for deliveries of older versions."`
+	LastAttemptAt   time.Time           `json:"last_attempt_at,omitzero" doc:"When the last attempt began."`
+	NextAt          time.Time           `json:"next_at,omitzero" doc:"The time of the next attempt."`
 	Outcome         event.Outcome       `json:"outcome,omitempty" doc:"The outcome of the last attempt."`
 	StatusCode      uint16              `json:"status_code,omitempty" doc:"The status of the last answer."`
 	Answer          string              `json:"answer,omitempty" doc:"The first line of the last answer's body, at most 200 bytes."`
@@ -117,20 +116,13 @@ func (a *Attempt) Response() []byte { return textOrBase64(a.ResponseBody, a.Resp
 func briefEvent(e *event.Event) Event {
 	j := Event{ID: e.ID, ReceivedAt: e.ReceivedAt, StoredAt: e.StoredAt, Source: e.Source, Step: e.Step, Kind: e.Kind,
 		Verdict: e.Verdict, RemoteIP: e.RemoteIP.String(), TraceID: hex.EncodeToString(e.TraceID[:]),
-		Decoded: map[string]string{}, Fields: e.Fields, DecodeError: e.DecodeError}
-	if e.DuplicateOf != uuid.Nil {
-		j.DuplicateOf = &e.DuplicateOf
-	}
+		Decoded: decodedTexts(&e.Decoded), Fields: e.Fields, DecodeError: e.DecodeError,
+		DuplicateOf: e.DuplicateOf}
 	if e.Acceptance.By != "" {
-		j.Acceptance = new(Acceptance(e.Acceptance))
+		j.Acceptance = &e.Acceptance
 	}
 	if j.Fields == nil {
 		j.Fields = map[string]string{}
-	}
-	for _, f := range known(&e.Decoded) {
-		if f.value != "" {
-			j.Decoded[f.name] = f.value
-		}
 	}
 	return j
 }
@@ -161,10 +153,10 @@ func WholeEvent(e *event.Event, deliveries []Delivery) Event {
 func deliveryJSON(d event.Delivery) Delivery {
 	j := Delivery{ID: d.ID().String(), EventID: d.EventID, EventReceivedAt: d.EventReceivedAt, ReplayID: d.ReplayID,
 		Endpoint: replay.TargetName(d.Endpoint), Subscriber: d.Subscriber, State: d.State, AttemptCount: d.Attempts,
-		FirstAttemptAt: unlessZero(d.FirstAttemptAt), LastAttemptAt: unlessZero(d.LastAttemptAt), Outcome: d.Outcome,
+		FirstAttemptAt: d.FirstAttemptAt, LastAttemptAt: d.LastAttemptAt, Outcome: d.Outcome,
 		StatusCode: d.StatusCode, Answer: d.Answer, Error: d.Error, UpdatedAt: d.UpdatedAt}
 	if d.State == event.Retrying {
-		j.NextAt = &d.NextAt
+		j.NextAt = d.NextAt
 	}
 	return j
 }
@@ -177,7 +169,7 @@ func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Del
 		j.Attempts = []Attempt{}
 		for _, a := range attempts {
 			if a.ReplayID == d.ReplayID && a.Endpoint == d.Endpoint && a.Kind != event.AttemptForward {
-				j.Attempts = append(j.Attempts, attemptJSON(a))
+				j.Attempts = append(j.Attempts, WholeAttempt(a))
 			}
 		}
 		list = append(list, j)
@@ -186,9 +178,7 @@ func deliveriesJSON(deliveries []event.Delivery, attempts []event.Attempt) []Del
 }
 
 // WholeAttempt returns an attempt with its headers and bodies.
-func WholeAttempt(a event.Attempt) Attempt { return attemptJSON(a) }
-
-func attemptJSON(a event.Attempt) Attempt {
+func WholeAttempt(a event.Attempt) Attempt {
 	j := Attempt{ID: a.ID, Number: a.Number, URL: MaskedURL(a.URL), StartedAt: a.StartedAt,
 		DurationMS: milliseconds(a.Duration), Outcome: a.Outcome, StatusCode: a.StatusCode, Error: a.Error,
 		RequestHeaders: a.RequestHeaders, ResponseHeaders: notNil(a.ResponseHeaders),
@@ -222,50 +212,20 @@ func textOrBase64(text, base string) []byte {
 	return b
 }
 
-type field struct{ name, value string }
-
-// known lists the known fields of a body by their columns, in the order of display.
-func known(d *event.Decoded) []field {
-	when := func(t *time.Time) string {
-		if t == nil {
-			return ""
-		}
-		return t.UTC().Format(time.RFC3339Nano)
-	}
-	conversations := ""
-	if d.ConversationsCount != nil {
-		conversations = strconv.FormatUint(*d.ConversationsCount, 10)
-	}
-	return []field{
-		{"event_at", when(d.EventAt)},
-		{"bothelp_user_id", d.BothelpUserID},
-		{"messenger_user_id", d.MessengerUserID},
-		{"messenger_username", d.MessengerUsername},
-		{"cuid", d.CUID},
-		{"ref", d.Ref},
-		{"name", d.Name},
-		{"first_name", d.FirstName},
-		{"last_name", d.LastName},
-		{"email", d.Email},
-		{"phone", d.Phone},
-		{"profile_link", d.ProfileLink},
-		{"channel", d.Channel},
-		{"conversations_count", conversations},
-		{"created_at", when(d.CreatedAt)},
-		{"first_contact_at", when(d.FirstContactAt)},
-		{"last_contact_at", when(d.LastContactAt)},
-		{"utm_source", d.UTMSource},
-		{"utm_medium", d.UTMMedium},
-		{"utm_campaign", d.UTMCampaign},
-		{"utm_content", d.UTMContent},
-		{"utm_term", d.UTMTerm},
-	}
-}
-
 // DecodedNames are the names in Event.Decoded, in the order of display.
-var DecodedNames = func() (names []string) {
-	for _, f := range known(&event.Decoded{}) {
-		names = append(names, f.name)
+var DecodedNames = []string{"event_at", "bothelp_user_id", "messenger_user_id", "messenger_username", "cuid", "ref",
+	"name", "first_name", "last_name", "email", "phone", "profile_link", "channel", "conversations_count", "created_at",
+	"first_contact_at", "last_contact_at", "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"}
+
+var decodedColumns = columnsOf(itself[event.Decoded], DecodedNames...)
+
+// decodedTexts returns the known fields of a body as text, by name, without empty ones.
+func decodedTexts(d *event.Decoded) map[string]string {
+	texts := map[string]string{}
+	for _, c := range decodedColumns {
+		if text, _ := c.value(d).(string); text != "" {
+			texts[c.name] = text
+		}
 	}
-	return names
-}()
+	return texts
+}

@@ -160,16 +160,18 @@ type EventSearch struct {
 	Cursor    string          `json:"cursor,omitempty" maxLength:"64" doc:"The next of the previous page; absent for the first page."`
 }
 
+func (EventSearch) ids() map[string]event.Named { return selectionIDs(event.Filters) }
+
 // DeliveryList is the deliveries of an event.
 type DeliveryList struct {
 	Deliveries []Delivery `json:"deliveries" doc:"Live delivery first, then replays in order of creation."`
 }
 
 type idPath struct {
-	ID string `path:"id" format:"uuid" doc:"The event's id."`
+	ID eventRef `path:"id" maxLength:"36" doc:"The event's id, a unique beginning of it, or last."`
 }
 
-func (p idPath) uuid() uuid.UUID { return uuid.MustParse(p.ID) } // huma has checked it
+func (p idPath) uuid() uuid.UUID { return uuid.MustParse(string(p.ID)) } // it is whole
 
 type eventsInput struct {
 	SelectionQuery
@@ -198,8 +200,9 @@ func (s *server) eventRoutes() {
 		MaxBodyBytes: maxBodyBytes,
 		Summary:      "List events by a selection in the body",
 		Description:  "The same list, for selections that are too long for a URL, such as thousands of ids."},
-		func(ctx context.Context, in *struct{ Body EventSearch }) (EventPage, error) {
-			return s.as(ctx).Events(ctx, in.Body.Selection, in.Body.Limit, in.Body.Cursor)
+		func(ctx context.Context, in *struct{ Body Whole[EventSearch] }) (EventPage, error) {
+			want := in.Body.Value
+			return s.as(ctx).Events(ctx, want.Selection, want.Limit, want.Cursor)
 		})
 	reply(s, RoleRead, "GET /events/{id}", huma.Operation{OperationID: "get-event",
 		Errors:      []int{http.StatusNotFound},
@@ -220,7 +223,7 @@ func (s *server) eventRoutes() {
 			if body == nil {
 				body = []byte{}
 			}
-			return &bodyOutput{ContentType: octetStream, Disposition: `attachment; filename="` + in.ID + `.body"`,
+			return &bodyOutput{ContentType: octetStream, Disposition: `attachment; filename="` + string(in.ID) + `.body"`,
 				Body: body}, err
 		})
 	reply(s, RoleRead, "GET /events/{id}/deliveries", huma.Operation{OperationID: "list-event-deliveries",

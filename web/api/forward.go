@@ -22,7 +22,7 @@ func forwardOf(attempts []event.Attempt) *Forward {
 	if i < 0 {
 		return nil
 	}
-	return &Forward{attempts[i].Endpoint, attemptJSON(attempts[i])}
+	return &Forward{attempts[i].Endpoint, WholeAttempt(attempts[i])}
 }
 
 // addForwards adds to the events of a list what became of those for whose answer a bot waited.

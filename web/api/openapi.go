@@ -22,12 +22,10 @@ func configuration(version string) huma.Config {
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{Title: "hooktape", Version: version,
-				Description: "Read what BotHelp sent, and send any of it again. " +
-					"Every request needs a token of the configuration (`api.tokens`) as " +
-					"`Authorization: Bearer TOKEN`. " +
-					"Its role is `read`, `replay` (also creates and controls replays, and pauses endpoints) " +
-					"or `admin` (also uses `where`, and reads the audit log). " +
-					"Errors are problem documents (RFC 9457)."},
+				Description: "Read what BotHelp sent, and send any of it again. Every request needs a token of the " +
+					"configuration (`api.tokens`) as `Authorization: Bearer TOKEN`. Its role is `read`, `replay` " +
+					"(also creates and controls replays, and pauses endpoints) or `admin` (also uses `where`, and " +
+					"reads the audit log). Errors are problem documents (RFC 9457)."},
 			Tags: []*huma.Tag{
 				{Name: "Events", Description: "Requests that arrived."},
 				{Name: "Deliveries", Description: "The delivery of an event to an endpoint, live or in a replay."},

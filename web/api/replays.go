@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -18,9 +17,7 @@ import (
 // Plan describes the effect of a replay before it is created.
 type Plan struct {
 	replay.Plan
-	First   *time.Time `json:"first,omitempty" doc:"The time of receipt of the first event; absent without events."`
-	Last    *time.Time `json:"last,omitempty" doc:"The time of receipt of the last event; absent without events."`
-	Samples []Event    `json:"samples" doc:"The first few events, in order of arrival."`
+	Samples []Event `json:"samples" doc:"The first few events, in order of arrival."`
 }
 
 // Plan computes the effect of a replay without creating it.
@@ -34,11 +31,7 @@ func (d *Direct) Plan(ctx context.Context, want replay.Request) (Plan, error) {
 	}
 	plan := Plan{Plan: p, Samples: briefEvents(p.Heads)}
 	plan.Endpoint = replay.TargetName(plan.Endpoint)
-	if p.Count > 0 {
-		plan.First, plan.Last = &p.First, &p.Last
-	} else {
-		plan.Parts = []store.PlanPart{}
-	}
+	plan.Parts = append([]store.PlanPart{}, plan.Parts...) // none is an empty list
 	return plan, nil
 }
 
@@ -150,14 +143,20 @@ type ReplayPatch struct {
 
 // ReplayPath has the id of a replay.
 type ReplayPath struct {
-	ID string `path:"id" format:"uuid" doc:"The replay's id."`
+	ID replayRef `path:"id" maxLength:"36" doc:"The replay's id, a unique beginning of it, or last."`
 }
 
-func (p ReplayPath) uuid() uuid.UUID { return uuid.MustParse(p.ID) } // huma has checked it
+func (p ReplayPath) uuid() uuid.UUID { return uuid.MustParse(string(p.ID)) } // it is whole
 
 type createInput struct {
 	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"Your name for this request: repeating it with the same name returns the replay that it created."`
-	Body NewReplay
+	Body Whole[NewReplay]
+}
+
+func (NewReplay) ids() map[string]event.Named {
+	kinds := selectionIDs(event.Filters)
+	kinds["again"] = event.NamesReplay
+	return kinds
 }
 
 // createOutput contains an event.Replay if one was created, else a Plan.
@@ -169,7 +168,7 @@ type createOutput struct {
 
 type replaysInput struct {
 	Limit  int                 `query:"limit" default:"20" minimum:"1" maximum:"1000" doc:"The most replays."`
-	Before string              `query:"before" format:"uuid" doc:"Only replays created before this one: the last one of the previous page."`
+	Before replayRef           `query:"before" maxLength:"36" doc:"Only replays created before this one: the last one of the previous page."`
 	State  []event.ReplayState `query:"state,explode" doc:"In one of these states."`
 }
 
@@ -195,7 +194,7 @@ func (s *server) replayRoutes() {
 		Errors:  []int{http.StatusNotFound},
 		Summary: "List replays", Description: "Newest first."},
 		func(ctx context.Context, in *replaysInput) (ReplayList, error) {
-			before, _ := uuid.Parse(in.Before) // empty, or checked by huma
+			before, _ := uuid.Parse(string(in.Before)) // empty, or whole
 			list, err := s.as(ctx).Replays(ctx, before, in.Limit, in.State...)
 			return ReplayList{list}, err
 		})
@@ -230,8 +229,8 @@ func (s *server) json(v any) map[string]*huma.MediaType {
 }
 
 func (s *server) create(ctx context.Context, in *createInput) (*createOutput, error) {
-	want := in.Body.Request
-	if !in.Body.DryRun {
+	want := in.Body.Value.Request
+	if !in.Body.Value.DryRun {
 		r, err := s.as(ctx).Create(ctx, in.Key, want)
 		if err == nil && !mayComeFrom(r, want) {
 			return nil, Problemf(http.StatusConflict,

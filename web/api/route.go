@@ -18,7 +18,7 @@ const (
 // tags maps the first element of a path to the tag of its operations.
 var tags = map[string]string{"events": "Events", "deliveries": "Deliveries", "replays": "Replays",
 	"endpoints": "Endpoints", "audit-log": "Audit", "views": "Views", "analytics": "Analytics",
-	"login-links": "Console", "retention": "Storage", "storage": "Storage"}
+	"login-links": "Console", "ids": "Events", "retention": "Storage", "storage": "Storage"}
 
 // operation completes an operation with what all have in common: role, problems and limits. pattern is its method and
 // its path below /api/v1, such as "GET /events".
@@ -66,12 +66,18 @@ func reply[I, O any](s *server, role Role, pattern string, op huma.Operation,
 	})
 }
 
-// problem returns the problem that answers an error, and logs an internal error.
-func (s *server) problem(ctx context.Context, operation string, err error) error {
+// problemOf returns the problem that answers an error, and logs an internal error.
+func (s *server) problemOf(ctx context.Context, operation string, err error) *Problem {
 	p, internal := ProblemOf(err)
 	if internal && !errors.Is(ctx.Err(), context.Canceled) {
 		s.logger.Error("the API could not answer", "operation", operation, "error", err)
 	}
+	return p
+}
+
+// problem is problemOf with the headers of the answer.
+func (s *server) problem(ctx context.Context, operation string, err error) error {
+	p := s.problemOf(ctx, operation, err)
 	if p.Status == http.StatusServiceUnavailable {
 		return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {retryAfter}})
 	}
@@ -88,11 +94,20 @@ func (s *server) refuse(ctx huma.Context, p *Problem) {
 
 type callerKey struct{}
 
-// as returns the Direct that acts for the caller. authorize has put it into the context.
-func (s *server) as(ctx context.Context) *Direct {
-	d, _ := ctx.Value(callerKey{}).(*Direct)
-	return d
+// caller is who sent a request.
+type caller struct {
+	direct *Direct // acts for the caller
+	server *server
 }
+
+// callerOf returns the caller, whom authorize has put into the context.
+func callerOf(ctx context.Context) caller {
+	c, _ := ctx.Value(callerKey{}).(caller)
+	return c
+}
+
+// as returns the Direct that acts for the caller.
+func (s *server) as(ctx context.Context) *Direct { return callerOf(ctx).direct }
 
 // authorize admits principals with a role. The answer never repeats any part of a wrong token.
 func (s *server) authorize(role Role) func(huma.Context, func(huma.Context)) {
@@ -118,7 +133,7 @@ func (s *server) authorize(role Role) func(huma.Context, func(huma.Context)) {
 			s.refuse(ctx, refused)
 			return
 		}
-		next(huma.WithValue(ctx, callerKey{}, s.direct.As(principal, addr)))
+		next(huma.WithValue(ctx, callerKey{}, caller{s.direct.As(principal, addr), s}))
 	}
 }
 

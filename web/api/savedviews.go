@@ -16,12 +16,7 @@ import (
 )
 
 // SavedView is a selection of events with a name, for everybody.
-type SavedView struct {
-	Name  string    `json:"name" doc:"Its name."`
-	Query string    `json:"query" doc:"Its filters, as the query of GET /events." example:"step=paid&since=24h"`
-	By    string    `json:"by" doc:"Who saved it last."`
-	At    time.Time `json:"at" doc:"When."`
-}
+type SavedView = store.SavedView
 
 // SavedViewList is the saved views.
 type SavedViewList struct {
@@ -37,11 +32,7 @@ const (
 // SavedViews returns the saved views, by name.
 func (d *Direct) SavedViews(ctx context.Context) ([]SavedView, error) {
 	found, err := d.store.SavedViews(ctx)
-	list := make([]SavedView, len(found))
-	for i, v := range found {
-		list[i] = SavedView(v)
-	}
-	return list, err
+	return append([]SavedView{}, found...), err
 }
 
 // SaveView saves filters under a name, or replaces those under that name.
@@ -54,7 +45,7 @@ func (d *Direct) SaveView(ctx context.Context, name, query string) error {
 		strings.Contains(name, "/") { // it is an element of a path
 		return Invalidf("invalid name of a view: want 1 to %d characters, without a slash", maxViewName)
 	}
-	query, err := d.viewQuery(query)
+	query, err := d.viewQuery(ctx, query)
 	if err != nil {
 		return err
 	}
@@ -72,8 +63,8 @@ func (d *Direct) SaveView(ctx context.Context, name, query string) error {
 	return d.store.SaveView(ctx, store.SavedView{Name: name, Query: query, By: d.actor.Name})
 }
 
-// viewQuery returns a query of filters in its normal form. It refuses one that GET /events would refuse.
-func (d *Direct) viewQuery(query string) (string, error) {
+// viewQuery returns a query of filters in its normal form, with whole ids. It refuses one that GET /events would refuse.
+func (d *Direct) viewQuery(ctx context.Context, query string) (string, error) {
 	if len(query) > maxViewQuery {
 		return "", Invalidf("the filters of a view may have %d bytes, not %d", maxViewQuery, len(query))
 	}
@@ -86,6 +77,9 @@ func (d *Direct) viewQuery(query string) (string, error) {
 		if _, ok := event.FilterNamed(name); !ok {
 			return "", Invalidf("there is no filter %q", name)
 		}
+	}
+	if err := WholeIDs(event.Filters, values, d.finder(ctx)); err != nil {
+		return "", err
 	}
 	sel, faults := event.ParseSelection(values, time.Now())
 	if err := CheckSelection(faults); err != nil {

@@ -58,6 +58,7 @@ type description struct {
 	required   []string           // replaces the type's own list, unless nil
 	maximum    map[string]float64 // of numbers, whose minimum is 0
 	more       map[string]*huma.Schema
+	ids        []string // the properties with ids, which requests may shorten
 }
 
 // selectionDescription describes the filters of a selection. Answers have the old names beside the new ones.
@@ -66,6 +67,9 @@ func selectionDescription(of reflect.Type, filters []event.Filter) description {
 	for _, f := range filters {
 		if f.Property() != "" {
 			d.properties[f.Property()] = f.Help
+		}
+		if idKinds[f.Names].find != nil {
+			d.ids = append(d.ids, f.Property())
 		}
 		if f.Old != "" {
 			d.more[f.Old] = &huma.Schema{Type: huma.TypeString, Format: "date-time",
@@ -90,9 +94,11 @@ func descriptions() []description {
 		{
 			of:       reflect.TypeFor[NewReplay](),
 			required: []string{"selection", "to"},
+			ids:      []string{"again"},
 			maximum: map[string]float64{"rate": 1e6, "pace": 1e6, "concurrency": 1024, "max_attempts": math.MaxUint16,
 				"stop_after_failures": math.MaxUint32},
 		},
+		{of: reflect.TypeFor[AcceptRequest](), ids: []string{"ids"}},
 	}
 }
 
@@ -112,6 +118,13 @@ func (s *server) describe() {
 		for name, maximum := range d.maximum {
 			schema.Properties[name].Minimum = new(float64)
 			schema.Properties[name].Maximum = &maximum
+		}
+		for _, name := range d.ids {
+			if property := schema.Properties[name]; property.Items != nil {
+				property.Items = &huma.Schema{Type: huma.TypeString}
+			} else {
+				property.Format = ""
+			}
 		}
 		if d.required != nil {
 			schema.Required = d.required

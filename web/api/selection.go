@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -75,7 +76,7 @@ type SelectionQuery struct{ selection event.Selection }
 
 // Resolve implements huma.Resolver.
 func (q *SelectionQuery) Resolve(ctx huma.Context) []error {
-	values, errs := queryValues(ctx)
+	values, errs := queryValues(ctx, event.Filters)
 	sel, faults := event.ParseSelection(values, time.Now())
 	q.selection = sel
 	return append(errs, queryErrors(faults)...)
@@ -86,15 +87,15 @@ type DeliverySelectionQuery struct{ selection event.DeliverySelection }
 
 // Resolve implements huma.Resolver.
 func (q *DeliverySelectionQuery) Resolve(ctx huma.Context) []error {
-	values, errs := queryValues(ctx)
+	values, errs := queryValues(ctx, event.DeliveryFilters)
 	sel, faults := event.ParseDeliverySelection(values, time.Now())
 	q.selection = sel
 	return append(errs, queryErrors(faults)...)
 }
 
-// queryValues returns the query parameters, and an error for each that the operation does not have: a misspelt filter
-// would select everything.
-func queryValues(ctx huma.Context) (values url.Values, errs []error) {
+// queryValues returns the query parameters with whole ids, and an error for each parameter that the operation does not
+// have: a misspelt filter would select everything.
+func queryValues(ctx huma.Context, filters []event.Filter) (values url.Values, errs []error) {
 	u := ctx.URL()
 	values, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
@@ -104,6 +105,10 @@ func queryValues(ctx huma.Context) (values url.Values, errs []error) {
 		if !slices.ContainsFunc(ctx.Operation().Parameters, func(p *huma.Param) bool { return p.Name == name }) {
 			errs = append(errs, &huma.ErrorDetail{Location: "query." + name, Message: "unknown query parameter"})
 		}
+	}
+	err = WholeIDs(filters, values, callerOf(ctx.Context()).direct.finder(ctx.Context()))
+	if wrong, ok := errors.AsType[*IDError](err); ok {
+		errs = append(errs, refusedID(ctx, "query."+wrong.Name, err)...)
 	}
 	return values, errs
 }

@@ -72,6 +72,7 @@ func newServer(o Options, mux *http.ServeMux) (*server, error) {
 		streams: make(chan struct{}, maxStreams)}
 	s.api = humago.New(mux, configuration(cmp.Or(o.Version, "unknown")))
 	s.describe()
+	s.idRoute()
 	s.eventRoutes()
 	s.deliveryRoutes()
 	s.acceptRoute()

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -40,18 +41,42 @@ const watchInterval = time.Second
 // returns an error, or ctx ends. While the database does not answer, it calls each with the reason and the last known
 // progress.
 func (d *Direct) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, lost error) error) error {
+	read := d.recent.fresh // the first progress must show a change by the caller
+	return watch(ctx, func() (event.Replay, error) {
+		r, err := read(ctx, id)
+		read = d.recent.get
+		return r, err
+	}, each)
+}
+
+// watchTimeout is how long the API may take for one progress.
+const watchTimeout = 15 * time.Second
+
+// Watch does the same as [Direct.Watch], also while the API does not answer.
+func (c *Client) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, lost error) error) error {
+	return watch(ctx, func() (event.Replay, error) {
+		ctx, cancel := context.WithTimeout(ctx, watchTimeout)
+		defer cancel()
+		r, err := c.Replay(ctx, id)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("%w at %s within %s", ErrUnreachable, c.base.Host, watchTimeout)
+		}
+		return r, err
+	}, each)
+}
+
+func watch(ctx context.Context, read func() (event.Replay, error), each func(p Progress, lost error) error) error {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	var last Progress
-	read := d.recent.fresh // the first progress must show a change by the caller
-	for readings := 0; ; read = d.recent.get {
-		r, err := read(ctx, id)
+	for readings := 0; ; {
+		r, err := read()
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err == nil {
 			last = progressOf(r)
-		} else if !errors.Is(err, store.ErrUnavailable) {
+		} else if !passes(err) {
 			return err
 		}
 		if last.Replay.State.Final() {
@@ -67,6 +92,13 @@ func (d *Direct) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, 
 			return ctx.Err()
 		}
 	}
+}
+
+// passes reports whether a later reading may succeed after an error.
+func passes(err error) bool {
+	p, ok := errors.AsType[*Problem](err)
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, ErrUnreachable) ||
+		ok && p.Status >= http.StatusInternalServerError
 }
 
 // ended reports whether a replay has ended after some readings of a final state. A cancelled replay has that state
@@ -185,12 +217,13 @@ func (s *server) limitStreams(ctx huma.Context, next func(huma.Context)) {
 			maxStreams))
 		return
 	}
-	if id, err := uuid.Parse(ctx.Param("id")); err == nil { // huma answers an invalid id
-		if _, err := s.direct.recent.fresh(ctx.Context(), id); err != nil {
-			p, _ := ProblemOf(err)
-			s.refuse(ctx, p)
-			return
-		}
+	id, err := s.as(ctx.Context()).WholeID(ctx.Context(), event.NamesReplay, ctx.Param("id"))
+	if err == nil {
+		_, err = s.direct.recent.fresh(ctx.Context(), uuid.MustParse(id))
+	}
+	if p, _ := ProblemOf(err); err != nil && p.Status != http.StatusUnprocessableEntity { // huma answers an invalid id
+		s.refuse(ctx, p)
+		return
 	}
 	ctx.SetHeader("X-Accel-Buffering", "no") // otherwise nginx holds the messages back
 	next(ctx)

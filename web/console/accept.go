@@ -14,11 +14,6 @@ import (
 	"hooktape/web/api"
 )
 
-func (c *console) acceptRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /accept", c.page(showAccept))
-	mux.Handle("POST /accept", c.page(accept))
-}
-
 // acceptPage shows rejected requests, and asks for the consent to accept them.
 type acceptPage struct {
 	Rows      []row
@@ -78,9 +73,9 @@ func (v *visit) acceptTargets() ([]choice, error) {
 func accept(v *visit) error {
 	var ids []uuid.UUID
 	for _, text := range v.PostForm["id"] {
-		id, err := uuid.Parse(text)
+		id, err := v.uuidOf(event.NamesEvent, text)
 		if err != nil {
-			return api.Invalidf("invalid event id %q", text)
+			return err
 		}
 		if !slices.Contains(ids, id) {
 			ids = append(ids, id)

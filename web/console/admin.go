@@ -1,24 +1,16 @@
 package console
 
 import (
-	"io"
-	"net/http"
 	"net/url"
 	"slices"
 
 	"github.com/dustin/go-humanize"
 
+	"hooktape/internal/store"
 	"hooktape/web/api"
 )
 
 // The pages for the role admin. Their figures are the API's, which checks the role.
-
-func (c *console) adminRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /audit-log", c.page(showAuditLog))
-	mux.Handle("GET /audit-log.csv", c.page(downloadAuditLog))
-	mux.Handle("GET /retention", c.page(showRetention))
-	mux.Handle("GET /storage", c.page(showStorage))
-}
 
 // maxAudit is the number of entries of the audit log on a page, and of a download. Tests lower it.
 var maxAudit = 100
@@ -125,22 +117,13 @@ func downloadAuditLog(v *visit) error {
 			break
 		}
 	}
-	h := v.w.Header()
-	h.Set("Content-Type", "text/csv; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="hooktape-audit-log-`+v.now.UTC().Format("20060102-150405")+
-		`.csv"`)
-	_, _ = io.WriteString(v.w, api.ByteOrderMark) // AuditCSV returns the error
-	return api.AuditCSV(v.w, entries)
+	v.attach("audit-log", "csv")
+	return api.WriteRows(api.NewRows(v.w, "csv", api.AuditColumns()), entries)
 }
 
 type retentionPage struct {
-	Kept    []keptRow
+	api.RetentionReport
 	Differs bool // what is configured is not in force yet
-}
-
-type keptRow struct {
-	api.Kept
-	Oldest moment
 }
 
 func showRetention(v *visit) error {
@@ -148,31 +131,20 @@ func showRetention(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p := retentionPage{}
-	for _, k := range report.Kept {
-		p.Differs = p.Differs || k.Configured != k.InForce
-		p.Kept = append(p.Kept, keptRow{k, v.atOr(k.Oldest)})
-	}
-	return v.show("retention", "Retention", p)
+	differs := func(k store.RetentionStatus) bool { return k.Configured != k.InForce }
+	return v.show("retention", "Retention", retentionPage{report, slices.ContainsFunc(report.Kept, differs)})
 }
 
 type storagePage struct {
 	api.StorageReport
 	Tables []tableRow
 	All    tableRow
-	Spools []spoolRow
 	Disks  []diskRow
 }
 
 type tableRow struct {
-	api.TableStorage
-	Oldest, Newest moment
-	Share          float64 // of the largest
-}
-
-type spoolRow struct {
-	api.SpoolStorage
-	Oldest moment
+	store.TableStorage
+	Share float64 // of the largest
 }
 
 type diskRow struct {
@@ -191,16 +163,11 @@ func showStorage(v *visit) error {
 	}
 	p := storagePage{StorageReport: report}
 	for _, t := range report.Tables {
-		row := tableRow{TableStorage: t, Oldest: v.atOr(t.Oldest), Newest: v.atOr(t.Newest)}
-		row.Share = 100 * float64(t.Bytes) / float64(max(report.Tables[0].Bytes, 1))
-		p.Tables = append(p.Tables, row)
+		p.Tables = append(p.Tables, tableRow{t, 100 * float64(t.Bytes) / float64(max(report.Tables[0].Bytes, 1))})
 		p.All.Rows += t.Rows
 		p.All.Bytes += t.Bytes
 		p.All.Compressed += t.Compressed
 		p.All.Uncompressed += t.Uncompressed
-	}
-	for _, s := range report.Spools {
-		p.Spools = append(p.Spools, spoolRow{s, v.atOr(s.Oldest)})
 	}
 	for _, d := range report.Disks {
 		free := float64(d.Free) / float64(max(d.Total, 1))

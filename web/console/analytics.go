@@ -2,7 +2,6 @@ package console
 
 import (
 	"cmp"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,12 +13,6 @@ import (
 	"hooktape/internal/event"
 	"hooktape/web/api"
 )
-
-func (c *console) analyticsRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /analytics", c.page(showAnalytics))
-	mux.Handle("GET /analytics/people", c.page(showPeople))
-	mux.Handle("GET /analytics/{file}", c.page(downloadPanel))
-}
 
 // analyticsPage has the figures of one source. Its address has the parameters of the API.
 type analyticsPage struct {
@@ -80,7 +73,7 @@ func (a *analysis) choose() (err error) {
 
 // without returns a copy of the query without some parameters.
 func (a analysis) without(names ...string) url.Values {
-	return filters{Values: a.query}.without(names...)
+	return without(a.query, names...)
 }
 
 // with returns the address of the page with a parameter replaced; without it, if value is empty. It also drops the
@@ -175,14 +168,12 @@ func showPeople(v *visit) error {
 	return v.redirect(link("/", selection))
 }
 
-// analyticsPresets are the ranges to choose.
-var analyticsPresets = []struct{ label, since string }{
-	{"24 h", "24h"}, {"7 d", "7d"}, {"30 d", "30d"}, {"90 d", "90d"}, {"12 months", "365d"},
-}
-
 func showAnalytics(v *visit) error {
 	if dates, changed := v.typedDates(); changed {
 		return v.redirect(link("/analytics", dates))
+	}
+	if goals, changed := v.typedGoals(); changed {
+		return v.redirect(link("/analytics", goals))
 	}
 	a, err := v.analysis()
 	if err != nil {
@@ -192,10 +183,8 @@ func showAnalytics(v *visit) error {
 		return err
 	}
 	p := analyticsPage{analysis: a, Form: a.form()}
-	for _, r := range analyticsPresets {
-		chosen := a.query.Get("since") == r.since || r.since == "30d" && !a.query.Has("since") && !a.query.Has("from")
-		p.Presets = append(p.Presets, preset{r.label, a.with("since", r.since, "from", "until"), chosen})
-	}
+	p.Presets = presetsOf("/analytics", a.query, cmp.Or(chosenTime(a.query), "30d"), "24h", "7d", "30d", "90d",
+		"365d")
 	p.Chips = v.chipsOf(tagFilters, filters{Values: a.query}, "/analytics")
 	if len(a.Sources) > 1 {
 		for _, name := range a.Sources {
@@ -284,11 +273,7 @@ func downloadPanel(v *visit) error {
 	if err != nil {
 		return err
 	}
-	h := v.w.Header()
-	h.Set("Content-Type", "text/csv; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="hooktape-`+panel+"-"+v.now.UTC().Format("20060102-150405")+
-		`.csv"`)
-	_, _ = io.WriteString(v.w, api.ByteOrderMark) // CSV returns the error
+	v.attach(panel, "csv")
 	return p.CSV(v.w)
 }
 
@@ -297,7 +282,8 @@ type analyticsForm struct {
 	ButDates    url.Values // the parameters of the address, without those of the form of dates
 	First, Last string     // days
 	ButGoals    url.Values
-	Steps       []choice
+	Goals       []goalField
+	MayAdd      bool // a step that is not among the choices
 	Windows     []choice
 	Attribution []choice
 }
@@ -312,9 +298,17 @@ func (a analysis) form() analyticsForm {
 			steps = append(steps, goal)
 		}
 	}
-	for _, step := range steps {
-		f.Steps = append(f.Steps, choice{step, step, slices.Contains(a.Goals, step)})
+	for i, goal := range append(slices.Clone(a.Goals), "") {
+		if i == api.MaxGoals || len(steps) == 0 {
+			break
+		}
+		field := goalField{Number: i + 1, Choices: []choice{{"", "–", goal == ""}}}
+		for _, step := range steps {
+			field.Choices = append(field.Choices, choice{step, visibleTitle(step), step == goal})
+		}
+		f.Goals = append(f.Goals, field)
 	}
+	f.MayAdd = len(a.Goals) < api.MaxGoals
 	for _, days := range []int{1, 7, 14, 30, 90} {
 		text := count(uint64(days), "day")
 		f.Windows = append(f.Windows, choice{number(days), text, days == a.WindowDays})
@@ -328,6 +322,29 @@ func (a analysis) form() analyticsForm {
 		f.Attribution = append(f.Attribution, c)
 	}
 	return f
+}
+
+// goalField is the field of a goal: one of the steps, or none.
+type goalField struct {
+	Number  int // in order, from 1
+	Choices []choice
+}
+
+// typedGoals returns the query for the goals that the form has: without empty fields, and with each step once. Without
+// any the page has its own goals. changed reports whether the query is another one.
+func (v *visit) typedGoals() (query url.Values, changed bool) {
+	query = v.URL.Query()
+	var goals []string
+	for _, goal := range query["goal"] {
+		if goal = strings.TrimSpace(goal); goal != "" && !slices.Contains(goals, goal) {
+			goals = append(goals, goal)
+		}
+	}
+	changed = !slices.Equal(goals, query["goal"])
+	if query["goal"] = goals; len(goals) == 0 {
+		query.Del("goal")
+	}
+	return query, changed
 }
 
 // typedDates returns the query for the days that the form has: from the beginning of the first to the end of the last,

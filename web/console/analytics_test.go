@@ -3,8 +3,11 @@ package console_test
 import (
 	"encoding/csv"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"regexp"
 	"slices"
@@ -17,7 +20,11 @@ import (
 	"golang.org/x/net/html"
 
 	"hooktape/internal/event"
+	"hooktape/internal/store"
 	"hooktape/internal/testutil/enginetest"
+	"hooktape/replay"
+	"hooktape/web/api"
+	"hooktape/web/console"
 )
 
 // flowOf returns the requests of a subscriber at the steps start, offer and paid, as many as reached, an hour apart.
@@ -55,13 +62,23 @@ func analyticsEvents(source string) (events []event.Event) {
 func (f *fixture) testAnalytics() {
 	t := f.t
 	f.insert(analyticsEvents("flow")...)
-	f.insert(newLead("old", "Старая", 20*24*time.Hour)) // so that the week before is known
+	f.insert(newLead("old", "Старая", 20*24*time.Hour)) // says nothing about other sources
+	old := flowOf("flow", "flowold", "vk", "telegram", 1, 20*24*time.Hour)
 	p := f.login(readSecret)
 	for _, want := range []string{`href="/analytics?since=7d&amp;source=flow&amp;utm_source=b"`,
 		`href="/analytics?since=7d&amp;source=flow&amp;utm_source=a"`} {
 		if page := p.page("/analytics?source=flow&since=7d&utm_source=a&utm_source=b"); !strings.Contains(page, want) {
 			t.Errorf("no chip removes one of two values: %s is missing", want)
 		}
+	}
+	if page := p.page("/analytics?source=flow&since=7d"); !strings.Contains(page, "no earlier figures") ||
+		strings.Contains(page, "1100 %") {
+		t.Error("the page compares with a time from before the source's first request")
+	}
+	f.insert(old...)
+	if page := p.page("/analytics?source=flow&since=7d&window_days=8&goal=start&goal=offer"); !strings.Contains(page,
+		"0 before") {
+		t.Error("the page does not say that nobody converted in the preceding period")
 	}
 	page := p.page("/analytics?source=flow&since=7d")
 	for _, panel := range []string{"summary", "untagged", "spellings"} {
@@ -105,7 +122,7 @@ func (f *fixture) testAnalytics() {
 	if a := p.get("/analytics?source=flow&first=2026-01-02&last=2026-01-01"); a.header.Get("Location") != "/analytics?from=2026-01-01T00%3A00%3A00Z&source=flow&until=2026-01-03T00%3A00%3A00Z" {
 		t.Errorf("dates lead to %s", a.header.Get("Location"))
 	}
-	for _, wrong := range []string{"step=paid", "window_days=0", "goal=", "source=a&source=b"} {
+	for _, wrong := range []string{"step=paid", "window_days=0", "source=a&source=b"} {
 		if a := p.get("/analytics?" + wrong); a.status != http.StatusUnprocessableEntity {
 			t.Errorf("%s: %d", wrong, a.status)
 		}
@@ -288,10 +305,20 @@ func (f *fixture) testAnalyticsByHand() {
 	b.Click(`.chips a`)
 	b.AwaitText(".kpis", "12")
 	b.Click(`.bar details:nth-of-type(2) summary`)
-	b.Run(chromedp.SendKeys(`input[type=checkbox][value=paid]`, " ", chromedp.ByQuery),
+	b.Run(chromedp.SetValue(`select[aria-label="Goal 3"]`, "", chromedp.ByQuery),
 		chromedp.Submit(`.bar details:nth-of-type(2) form`, chromedp.ByQuery))
 	b.AwaitText(".kpis", "66.7 %")
 	b.Await(`new URLSearchParams(location.search).getAll('goal').join() === 'start,offer'`)
+	// Another order, and a step that was not among the choices, by the keyboard.
+	b.Click(`.bar details:nth-of-type(2) summary`)
+	b.Run(chromedp.SetValue(`select[aria-label="Goal 1"]`, "offer", chromedp.ByQuery),
+		chromedp.SetValue(`select[aria-label="Goal 2"]`, "start", chromedp.ByQuery),
+		chromedp.SendKeys(`input[aria-label="Another step"]`, " gift \r", chromedp.ByQuery))
+	b.Await(`new URLSearchParams(location.search).getAll('goal').join() === 'offer,start,gift'`)
+	b.Await(`document.querySelector('select[aria-label="Goal 3"]').value === 'gift'`)
+	f.assertClean(b)
+	b.Open(f.url + "/analytics?source=hand&since=7d&goal=start&goal=offer")
+	b.AwaitText(".kpis", "66.7 %")
 	b.Click(`.kpis a`)
 	b.AwaitText("h1", "Events")
 	b.AwaitText("#rows", "Лид")
@@ -341,5 +368,59 @@ func TestAnalyticsPartly(t *testing.T) {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
+	}
+}
+
+// TestAnalyticsOnOlderServer verifies that the page has all panels on a server that does not know the settings of a
+// query for several, as ClickHouse before 26, or whose profile forbids them.
+func TestAnalyticsOnOlderServer(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.insert(analyticsEvents("flow")...)
+	dsn, err := url.Parse(f.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: dsn.Host})
+	older := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("enable_materialized_cte") {
+			w.Header().Set("X-ClickHouse-Exception-Code", "115")
+			http.Error(w, "Code: 115. DB::Exception: Unknown setting 'enable_materialized_cte'. (UNKNOWN_SETTING)",
+				http.StatusNotFound)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	defer older.Close()
+	dsn.Host = strings.TrimPrefix(older.URL, "http://")
+	db, err := store.Open(dsn.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	logger := slog.New(slog.NewTextHandler(f.log, nil))
+	handler, err := console.New(console.Options{Guard: api.NewGuard(logger), Logger: logger, Version: "test",
+		Direct: api.NewDirect(db, replay.NewService(db, func() []replay.Endpoint { return nil }, false),
+			replay.Actor{}),
+		Tokens:  []api.Token{{Name: "reader", Secret: readSecret, Role: api.RoleRead}},
+		Sources: func() []console.Source { return nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	f.url = server.URL
+	page := f.login(readSecret).page("/analytics?source=flow&since=7d")
+	for _, want := range []string{"<h2>Funnel</h2>", "<h2>UTM tags</h2>", "<h2>Leads over time</h2>",
+		"<h2>Messengers</h2>", "<h2>Weekly cohorts</h2>", "12 Leads"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(page, "could not compute") {
+		t.Error("the page lacks panels")
+	}
+	if !strings.Contains(f.log.String(), "one by one") {
+		t.Error("the log does not say that the panels were asked for one by one")
 	}
 }

@@ -44,30 +44,9 @@ func bodyOf(raw []byte, all string, whole bool) body {
 }
 
 // prettyJSON indents JSON and replaces escapes by letters. Numbers keep their spelling, because a float would change
-// some: a token of jsontext keeps it.
+// some.
 func prettyJSON(raw []byte) (string, bool) {
-	var out bytes.Buffer
-	encoder := jsontext.NewEncoder(&out, jsontext.WithIndent("  "), jsontext.AllowDuplicateNames(true),
-		jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(false))
-	decoder := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true),
-		jsontext.AllowInvalidUTF8(true))
-	for depth, any := 0, false; depth > 0 || !any; any = true {
-		token, err := decoder.ReadToken()
-		if err != nil {
-			return "", false
-		}
-		switch token.Kind() {
-		case '{', '[':
-			depth++
-		case '}', ']':
-			depth--
-		}
-		if encoder.WriteToken(token) != nil {
-			return "", false
-		}
-	}
-	if decoder.PeekKind() != 0 { // more than one value
-		return "", false
-	}
-	return string(bytes.TrimRight(out.Bytes(), "\n")), true
+	value := jsontext.Value(bytes.Clone(raw))
+	err := value.Format(jsontext.WithIndent("  "), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	return string(value), err == nil
 }

@@ -59,17 +59,13 @@ func New(o Options) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	c.loginRoutes(mux)
-	c.eventsRoutes(mux)
-	c.acceptRoutes(mux)
-	c.savedViewsRoutes(mux)
-	c.eventRoutes(mux)
-	c.subscriberRoutes(mux)
-	c.deliveriesRoutes(mux)
-	c.replaysRoutes(mux)
-	c.endpointsRoutes(mux)
-	c.sourcesRoutes(mux)
-	c.analyticsRoutes(mux)
-	c.adminRoutes(mux)
+	for pattern, handle := range pages {
+		mux.Handle(pattern, c.page(handle))
+	}
+	for format := range api.RowTypes {
+		mux.Handle("GET /events."+format, c.page(func(v *visit) error { return v.downloadEvents(format) }))
+		mux.Handle("GET /deliveries."+format, c.page(func(v *visit) error { return v.downloadDeliveries(format) }))
+	}
 	mux.HandleFunc("GET /assets/{hash}/{name}", serveAsset)
 	mux.Handle("/", c.page(func(v *visit) error {
 		return api.Problemf(http.StatusNotFound, "there is no page at %s", v.URL.Path)
@@ -77,6 +73,45 @@ func New(o Options) (http.Handler, error) {
 	return api.Recover("console", o.Logger, secured(sameOrigin(mux)), func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, api.InternalError, http.StatusInternalServerError)
 	}), nil
+}
+
+// pages are the pages and forms for logged-in users.
+var pages = map[string]func(*visit) error{
+	"GET /{$}":                        showEvents,
+	"GET /events/newer":               showNewer,
+	"GET /events/further":             showFurther,
+	"GET /events/chart":               showChart,
+	"GET /events/suggestions":         showSuggestions,
+	"GET /events/selected":            useSelected,
+	"POST /columns":                   saveColumns,
+	"GET /accept":                     showAccept,
+	"POST /accept":                    accept,
+	"POST /views":                     saveView,
+	"POST /views/delete":              deleteView,
+	"GET /events/{id}":                showEvent,
+	"GET /events/{id}/raw":            sendBody,
+	"POST /events/{id}/replay":        replayEvent,
+	"GET /subscribers/{id}":           showSubscriber,
+	"GET /deliveries":                 showDeliveries,
+	"GET /deliveries/{id}":            showDelivery,
+	"POST /deliveries/retry":          retryDeliveries,
+	"GET /replays":                    showReplays,
+	"POST /replays":                   createReplay,
+	"GET /replays/{id}":               showReplay,
+	"GET /replays/{id}/progress":      showProgress,
+	"POST /replays/{id}/{action}":     steerReplay,
+	"GET /endpoints":                  showEndpoints,
+	"GET /endpoints/{name}":           showEndpoint,
+	"POST /endpoints/{name}/{action}": steerEndpoint,
+	"GET /sources":                    showSources,
+	"POST /sources/{name}/reveal":     revealSource,
+	"GET /analytics":                  showAnalytics,
+	"GET /analytics/people":           showPeople,
+	"GET /analytics/{file}":           downloadPanel,
+	"GET /audit-log":                  showAuditLog,
+	"GET /audit-log.csv":              downloadAuditLog,
+	"GET /retention":                  showRetention,
+	"GET /storage":                    showStorage,
 }
 
 // policy allows a page its own scripts and styles and requests to its own server, and nothing else.

@@ -2,7 +2,6 @@ package console
 
 import (
 	"crypto/rand"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -13,14 +12,6 @@ import (
 	"hooktape/internal/event"
 	"hooktape/web/api"
 )
-
-func (c *console) deliveriesRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /deliveries", c.page(showDeliveries))
-	mux.Handle("GET /deliveries/{id}", c.page(showDelivery))
-	mux.Handle("POST /deliveries/retry", c.page(retryDeliveries))
-	mux.Handle("GET /deliveries.csv", c.page(downloadDeliveriesCSV))
-	mux.Handle("GET /deliveries.ndjson", c.page(downloadDeliveriesNDJSON))
-}
 
 // deliveryList is a list of deliveries and the groups of those that failed. It is a page of its own, and a part of the
 // pages of a replay and of an endpoint.
@@ -56,7 +47,7 @@ type deliveryFilters struct {
 func (f deliveryFilters) Query() string { return f.all().Encode() }
 
 func (f deliveryFilters) all() url.Values {
-	all := filters{Values: f.Shown}.without("since")
+	all := without(f.Shown, "since")
 	for name, values := range f.Fixed {
 		all[name] = values
 	}
@@ -118,15 +109,14 @@ func (v *visit) tidiedDeliveries() url.Values {
 	for name, values := range query {
 		filter, _ := deliveryFilter(name)
 		for i, value := range values {
-			if wall, err := time.Parse(inputTime, value); err == nil && filter.IsTime() {
-				first, last := api.LocalTimes(wall, v.zone)
-				if strings.HasSuffix(name, "until") {
-					first = last
-				}
-				values[i], changed = first.Format(time.RFC3339), true
+			if !filter.IsTime() || v.shownTime(value) != "" { // a time in a query
+				continue
+			}
+			if at, err := v.typedTime(name, value); err == nil {
+				values[i], changed = at, true
 			}
 		}
-		if !slices.ContainsFunc(values, func(value string) bool { return value != "" }) {
+		if strings.Join(values, "") == "" {
 			query.Del(name)
 			changed = true
 		}
@@ -150,6 +140,12 @@ func (v *visit) deliveryFilters(fixed url.Values, own ...string) (deliveryFilter
 				name)
 		}
 	}
+	if err := api.WholeIDs(event.DeliveryFilters, all, v.wholeID); err != nil {
+		return f, err
+	}
+	for name := range f.Shown {
+		f.Shown[name] = all[name]
+	}
 	for name, values := range fixed {
 		all[name] = values
 	}
@@ -172,7 +168,8 @@ func (v *visit) deliveryList(fixed url.Values, own ...string) (list deliveryList
 	}
 	list = deliveryList{deliveryFilters: f, Path: v.URL.Path, MayRetry: v.user.Role.Covers(api.RoleReplay),
 		Key: rand.Text()}
-	list.Tabs, list.Presets = list.tabs(), list.presets()
+	list.Tabs = list.tabs()
+	list.Presets = presetsOf(list.Path, f.Shown, chosenTime(f.Shown), "1h", "24h", "7d", "30d", "")
 	list.Inputs, list.Keep = v.deliveryForm(f)
 	list.Chips = v.chipsOf(chipFilters, filters{Values: f.Shown}, list.Path)
 	cursor := v.URL.Query().Get("cursor")
@@ -183,7 +180,7 @@ func (v *visit) deliveryList(fixed url.Values, own ...string) (list deliveryList
 	if list.Rows, err = v.deliveryRows(page.Deliveries); err != nil {
 		return list, err
 	}
-	list.Reached = v.atOr(page.Reached)
+	list.Reached = v.at(page.Reached)
 	if page.Next != "" {
 		list.Next = link(list.Path, list.with("cursor", page.Next))
 	}
@@ -196,7 +193,7 @@ func (v *visit) deliveryList(fixed url.Values, own ...string) (list deliveryList
 
 // with returns the filters in the address, with one parameter replaced.
 func (f deliveryFilters) with(name string, values ...string) url.Values {
-	query := filters{Values: f.Shown}.without(name)
+	query := without(f.Shown, name)
 	if len(values) > 0 {
 		query[name] = values
 	}
@@ -254,22 +251,6 @@ func (l deliveryList) tabs() (tabs []preset) {
 	return tabs
 }
 
-func (l deliveryList) presets() (list []preset) {
-	values := l.with("since")
-	values.Del("from")
-	values.Del("until")
-	for _, p := range []struct{ label, since string }{{"1 h", "1h"}, {"24 h", "24h"}, {"7 d", "7d"}, {"30 d", "30d"},
-		{"all", ""}} {
-		within := filters{Values: values}.without()
-		if p.since != "" {
-			within.Set("since", p.since)
-		}
-		chosen := l.Shown.Get("since") == p.since && (p.since != "" || l.From == nil && l.Until == nil)
-		list = append(list, preset{p.label, link(l.Path, within), chosen})
-	}
-	return list
-}
-
 // chipFilters are the filters with chips. The others have tabs and links.
 var chipFilters = slices.DeleteFunc(slices.Clone(event.DeliveryFilters), func(f event.Filter) bool {
 	return f.Name == "state" || f.Name == "since"
@@ -280,7 +261,7 @@ var deliveryInputs = []string{"endpoint", "from", "until", "status_code", "outco
 
 // deliveryForm returns the form of filters, and the filters that it keeps.
 func (v *visit) deliveryForm(f deliveryFilters) (inputs []input, keep url.Values) {
-	keep = filters{Values: f.Shown}.without("since")
+	keep = without(f.Shown, "since")
 	for _, name := range deliveryInputs {
 		filter, _ := deliveryFilter(name)
 		values := f.Shown[name]
@@ -288,20 +269,14 @@ func (v *visit) deliveryForm(f deliveryFilters) (inputs []input, keep url.Values
 			continue
 		}
 		keep.Del(name)
-		in := input{Filter: filter}
-		if in.Value = f.Shown.Get(name); filter.IsTime() && in.Value != "" {
-			if t, err := time.Parse(time.RFC3339Nano, in.Value); err == nil {
-				in.Value = t.In(v.zone).Format(inputTime)
-			}
+		in := input{Filter: filter, Value: f.Shown.Get(name)}
+		if filter.IsTime() {
+			in.Value = v.shownTime(in.Value)
 		}
-		known := filter.Known
-		if filter.Names == event.NamesEndpoint {
-			known = v.direct.EndpointNames()
-		}
-		if known != nil {
-			in.Choices = []choice{{}}
-			for _, value := range known {
-				in.Choices = append(in.Choices, choice{value, labelOf(name, value).Text, value == in.Value})
+		if filter.Known != nil || filter.Names == event.NamesEndpoint {
+			in.Choices = v.choices(filter, values)
+			if in.Choices[0].Value != "" {
+				in.Choices = slices.Insert(in.Choices, 0, choice{})
 			}
 		}
 		inputs = append(inputs, in)
@@ -311,9 +286,13 @@ func (v *visit) deliveryForm(f deliveryFilters) (inputs []input, keep url.Values
 
 // showDelivery shows a delivery with its attempts.
 func showDelivery(v *visit) error {
-	id, err := event.ParseDeliveryID(v.PathValue("id"))
+	whole, err := v.wholeID(event.NamesDelivery, v.PathValue("id"))
 	if err != nil {
-		return api.Problemf(http.StatusNotFound, "%q is not a delivery id", v.PathValue("id"))
+		return v.noPage(err)
+	}
+	id, err := event.ParseDeliveryID(whole)
+	if err != nil {
+		return err
 	}
 	d, err := v.direct.Delivery(v.Context(), id)
 	if err != nil {

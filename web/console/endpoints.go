@@ -7,26 +7,26 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 	"hooktape/web/api"
 )
 
-func (c *console) endpointsRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /endpoints", c.page(showEndpoints))
-	mux.Handle("GET /endpoints/{name}", c.page(showEndpoint))
-	steer := func(action event.Action) http.Handler {
-		return c.page(func(v *visit) error {
-			if err := v.direct.SteerEndpoint(v.Context(), v.PathValue("name"), action,
-				v.PostFormValue("reason")); err != nil {
-				return err
-			}
-			return v.redirect(link("/endpoints", url.Values{"done": {string(action)}, "name": {v.PathValue("name")}}))
-		})
+// steerEndpoint pauses or resumes an endpoint, or sends it a test request.
+func steerEndpoint(v *visit) error {
+	name, action := v.PathValue("name"), event.Action(v.PathValue("action"))
+	switch action {
+	case "test":
+		return testEndpoint(v)
+	case event.ActionPause, event.ActionResume:
+		if err := v.direct.SteerEndpoint(v.Context(), name, action, v.PostFormValue("reason")); err != nil {
+			return err
+		}
+		return v.redirect(link("/endpoints", url.Values{"done": {string(action)}, "name": {name}}))
 	}
-	mux.Handle("POST /endpoints/{name}/pause", steer(event.ActionPause))
-	mux.Handle("POST /endpoints/{name}/resume", steer(event.ActionResume))
-	mux.Handle("POST /endpoints/{name}/test", c.page(testEndpoint))
+	return api.Problemf(http.StatusNotFound, "unknown action %q: want pause, resume or test", action)
 }
 
 type endpointsPage struct {
@@ -45,9 +45,28 @@ type endpointCard struct {
 	Failed      uint64
 	Oldest      moment // the time of receipt of the oldest open event
 	Probe       moment // the next attempt at a failing endpoint
+	Failing     []failingForward
 	Error       *lastError
 	Tested      *attempt
 	MaySteer    bool
+}
+
+// failingForward is a source whose External Requests the endpoint does not answer.
+type failingForward struct {
+	event.ForwardState
+	Since, Probe moment
+}
+
+// Due reports whether the next request tries the endpoint.
+func (f failingForward) Due() bool { return f.Probe.Before(f.Probe.now) }
+
+// Shown returns the state to show: an endpoint that answers no bot is failing, even if deliveries reach it or it has
+// none.
+func (c endpointCard) Shown() string {
+	if len(c.Failing) > 0 && c.State != outbound.StatePaused {
+		return outbound.StateFailing
+	}
+	return c.State
 }
 
 // maxDeliveriesOfEvent bounds the deliveries among which one is sought that resolves an error.
@@ -89,17 +108,24 @@ func showEndpoint(v *visit) error {
 	if tidied := v.tidiedDeliveries(); tidied != nil {
 		return v.redirect(link(v.URL.EscapedPath(), tidied))
 	}
-	all, err := v.endpointsPage()
-	if err != nil {
-		return err
-	}
 	name := v.PathValue("name")
-	i := slices.IndexFunc(all.Endpoints, func(e endpointCard) bool { return e.Name == name })
-	if i < 0 {
-		return api.Problemf(http.StatusNotFound, "there is no endpoint %q in the configuration", name)
-	}
-	p := endpointPage{Card: all.Endpoints[i]}
-	if p.List, err = v.deliveryList(url.Values{"endpoint": {name}}); err != nil {
+	var p endpointPage
+	var group errgroup.Group
+	group.Go(func() error {
+		cards, err := v.endpointCards(name)
+		if err == nil && len(cards) == 0 {
+			err = api.Problemf(http.StatusNotFound, "there is no endpoint %q in the configuration", name)
+		}
+		for _, card := range cards {
+			p.Card = card
+		}
+		return err
+	})
+	group.Go(func() (err error) {
+		p.List, err = v.deliveryList(url.Values{"endpoint": {name}})
+		return err
+	})
+	if err := group.Wait(); err != nil {
 		return err
 	}
 	return v.show("endpoint", name, p)
@@ -123,24 +149,32 @@ func testEndpoint(v *visit) error {
 	return v.show("endpoints", "Endpoints", p)
 }
 
-func (v *visit) endpointsPage() (endpointsPage, error) {
-	var p endpointsPage
+func (v *visit) endpointsPage() (p endpointsPage, err error) {
+	p.Endpoints, err = v.endpointCards()
+	return p, err
+}
+
+// endpointCards returns the endpoints with one of the names; all, without names.
+func (v *visit) endpointCards(names ...string) (cards []endpointCard, err error) {
 	list, err := v.direct.Endpoints(v.Context())
 	if err != nil {
-		return p, err
+		return nil, err
 	}
 	stats, err := v.direct.EndpointStats(v.Context(), v.now.Add(-statsSince))
 	if err != nil {
-		return p, err
+		return nil, err
 	}
 	for _, e := range list {
+		if len(names) > 0 && !slices.Contains(names, e.Name) {
+			continue
+		}
 		card, err := v.endpointCard(e, stats)
 		if err != nil {
-			return p, err
+			return nil, err
 		}
-		p.Endpoints = append(p.Endpoints, card)
+		cards = append(cards, card)
 	}
-	return p, nil
+	return cards, nil
 }
 
 func (v *visit) endpointCard(e api.Endpoint, stats []api.EndpointStats) (endpointCard, error) {
@@ -159,9 +193,14 @@ func (v *visit) endpointCard(e api.Endpoint, stats []api.EndpointStats) (endpoin
 	card.Waits = v.waits(e.Waiting, e.Name, uuid.Nil, "")
 	card.Open, card.OpenReplays = event.Open(e.Backlog), event.Open(e.Replays)
 	card.Failed = e.Backlog[event.Failed]
-	card.Oldest = v.atOr(e.OldestOpen)
+	card.Oldest = v.at(e.OldestOpen)
 	if e.State != "paused" {
-		card.Probe = v.atOr(e.NextProbe)
+		card.Probe = v.at(e.NextProbe)
+	}
+	for _, f := range e.Forwards {
+		if f.Failures > 0 {
+			card.Failing = append(card.Failing, failingForward{f, v.at(f.FailingSince), v.at(f.NextProbe)})
+		}
 	}
 	var err error
 	card.Error, err = v.lastError(e.Name)

@@ -17,12 +17,6 @@ import (
 	"hooktape/web/api"
 )
 
-func (c *console) eventRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /events/{id}", c.page(showEvent))
-	mux.Handle("GET /events/{id}/raw", c.page(sendBody))
-	mux.Handle("POST /events/{id}/replay", c.page(replayEvent))
-}
-
 type eventPage struct {
 	row
 	Body       body
@@ -94,18 +88,45 @@ func statusText(code uint16) string {
 	return strings.TrimSpace(strconv.Itoa(int(code)) + " " + http.StatusText(int(code)))
 }
 
-func (v *visit) eventID() (uuid.UUID, error) {
-	id, err := uuid.Parse(v.PathValue("id"))
-	if err != nil {
-		return id, api.Problemf(http.StatusNotFound, "%q is not an event id", v.PathValue("id"))
+// wholeID returns the id that a text in an address names: by its beginning, or by last. Forms have whole ids: what was
+// the last when a page asked for a confirmation may not be it any more.
+func (v *visit) wholeID(kind event.Named, text string) (string, error) {
+	if v.Method == http.MethodPost {
+		return "", api.Invalidf("invalid %s id %.60q: a form needs whole ids", kind, text)
 	}
-	return id, nil
+	return v.direct.WholeID(v.Context(), kind, text)
 }
+
+// uuidOf returns the id of the event or replay that a text names. There is no page of any other text.
+func (v *visit) uuidOf(kind event.Named, text string) (uuid.UUID, error) {
+	if id, err := uuid.Parse(text); err == nil {
+		return id, nil
+	}
+	whole, err := v.wholeID(kind, text)
+	if err != nil {
+		return uuid.Nil, v.noPage(err)
+	}
+	return uuid.Parse(whole)
+}
+
+// noPage turns the error of an id in an address into "not found", with the same sentence.
+func (v *visit) noPage(err error) error {
+	p, internal := api.ProblemOf(err)
+	if internal || v.Method == http.MethodPost {
+		return err
+	}
+	return api.Problemf(http.StatusNotFound, "%s", p.Detail)
+}
+
+func (v *visit) eventID() (uuid.UUID, error) { return v.uuidOf(event.NamesEvent, v.PathValue("id")) }
 
 func showEvent(v *visit) error {
 	id, err := v.eventID()
 	if err != nil {
 		return err
+	}
+	if id.String() != v.PathValue("id") { // an address to share has the whole id
+		return v.redirect("/events/" + id.String())
 	}
 	e, err := v.direct.Event(v.Context(), id)
 	if err != nil {
@@ -179,7 +200,7 @@ func (v *visit) signature(e api.Event) string {
 
 func (v *visit) delivery(d api.Delivery) delivery {
 	shown := delivery{Delivery: d, Received: v.at(d.EventReceivedAt), Updated: v.at(d.UpdatedAt),
-		Last: v.atOr(d.LastAttemptAt), Next: v.atOr(d.NextAt), Result: resultOf(d.Outcome, d.StatusCode),
+		Last: v.at(d.LastAttemptAt), Next: v.at(d.NextAt), Result: resultOf(d.Outcome, d.StatusCode),
 		Waits: v.waits(d.Waiting, d.Endpoint, d.ReplayID, d.ID)}
 	for _, a := range d.Attempts {
 		shown.Attempts = append(shown.Attempts, v.attempt(a))

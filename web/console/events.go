@@ -2,26 +2,15 @@ package console
 
 import (
 	"cmp"
-	"net/http"
 	"net/url"
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"hooktape/internal/event"
 	"hooktape/web/api"
 )
-
-func (c *console) eventsRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /{$}", c.page(showEvents))
-	mux.Handle("GET /events/newer", c.page(showNewer))
-	mux.Handle("GET /events/further", c.page(showFurther))
-	mux.Handle("GET /events/chart", c.page(showChart))
-	mux.Handle("GET /events/suggestions", c.page(showSuggestions))
-	mux.Handle("GET /events/selected", c.page(useSelected))
-	mux.Handle("GET /events.csv", c.page(downloadCSV))
-	mux.Handle("GET /events.ndjson", c.page(downloadNDJSON))
-	mux.Handle("POST /columns", c.page(saveColumns))
-}
 
 // pageSize is the number of events on a page of the list.
 const pageSize = 50
@@ -85,6 +74,9 @@ type row struct {
 
 // Key sorts rows like the list.
 func (r row) Key() string { return r.ReceivedAt.UTC().Format("20060102150405.000000") + r.ID.String() }
+
+// Duplicate reports whether BotHelp had sent it before.
+func (r row) Duplicate() bool { return r.DuplicateOf != uuid.Nil }
 
 // Place returns the source and the step.
 func (r row) Place() string {
@@ -151,8 +143,9 @@ func (v *visit) eventsPage(f filters) (p eventsPage, err error) {
 	if err != nil {
 		return p, err
 	}
-	p = eventsPage{filters: f, Tabs: tabsOf(f), Chips: v.chips(f, "/"), Presets: presetsOf(f), Form: v.filterForm(f),
+	p = eventsPage{filters: f, Tabs: tabsOf(f), Chips: v.chips(f, "/"), Form: v.filterForm(f),
 		Columns: v.columns(f), AllColumns: columns}
+	p.Presets = presetsOf("/", f.Values, chosenTime(f.Values), "15m", "1h", "24h", "7d", "30d", "")
 	if p.Recent, err = v.recent(); err != nil {
 		return p, err
 	}

@@ -19,6 +19,7 @@ type kpi struct {
 	Change     string // such as "12 %"; empty if it cannot be compared
 	Up         bool
 	Before     string // the value of the preceding range
+	Note       string // why it cannot be compared, if that is worth saying
 }
 
 // kpis reads the panel summary: a row for the preceding range, then one for the range.
@@ -43,8 +44,14 @@ func (a analysis) kpis(rows []map[string]any, requests *uint64) (list []kpi) {
 				f.Value = percent(value)
 			}
 		}
-		if past, ok := figure(before[k.column]); ok && known && past > 0 {
+		past, comparable := figure(before[k.column])
+		switch {
+		case before["note"] != "":
+			f.Note = fmt.Sprint(before["note"])
+		case comparable && known && past > 0:
 			f.compare(value, past, k.column == "conversion_rate")
+		case comparable && past == 0:
+			f.Note = "0 before"
 		}
 		list = append(list, f)
 	}

@@ -3,6 +3,7 @@ package console
 import (
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -78,9 +79,7 @@ func (v *visit) input(f filters, filter event.Filter) input {
 	in := input{Filter: filter}
 	switch {
 	case filter.IsTime():
-		if t, err := time.Parse(time.RFC3339Nano, f.Get(filter.Name)); err == nil {
-			in.Value = t.In(v.zone).Format(inputTime)
-		}
+		in.Value = v.shownTime(f.Get(filter.Name))
 	case !filter.Many():
 		in.Value = f.Get(filter.Name)
 	}
@@ -163,25 +162,43 @@ func (v *visit) addTyped(query url.Values, filter, value string) error {
 		query.Del(filter)
 	case value == "":
 	case known.IsTime():
-		wall, err := time.Parse(inputTime, value[:min(len(value), len(inputTime))])
-		if err != nil {
-			return api.Invalidf("invalid time %q: want one such as 2026-01-31T13:00", value)
-		}
-		current, err := time.Parse(time.RFC3339Nano, query.Get(filter))
-		if err == nil && current.In(v.zone).Format(inputTime) == wall.Format(inputTime) {
+		if value == v.shownTime(query.Get(filter)) {
 			break // unchanged: the form does not show its seconds and offset
 		}
-		first, last := api.LocalTimes(wall, v.zone)
-		if filter == "until" {
-			first = last
+		at, err := v.typedTime(filter, value)
+		if err != nil {
+			return err
 		}
-		addFilter(query, filter, first.Format(time.RFC3339))
+		addFilter(query, filter, at)
 	case value == none:
 		addFilter(query, filter, "")
 	default:
 		addFilter(query, filter, value)
 	}
 	return nil
+}
+
+// shownTime returns a time of a query as an input of the form has it; "" if there is none.
+func (v *visit) shownTime(value string) string {
+	t, err := time.Parse(time.RFC3339Nano, value)
+	if err != nil {
+		return ""
+	}
+	return t.In(v.zone).Format(inputTime)
+}
+
+// typedTime returns the time in an input of the form as a query has it. Of a time that clocks show twice it is the
+// first, for the end of a range the second.
+func (v *visit) typedTime(filter, value string) (string, error) {
+	wall, err := time.Parse(inputTime, value[:min(len(value), len(inputTime))])
+	if err != nil {
+		return "", api.Invalidf("invalid time %q: want one such as 2026-01-31T13:00", value)
+	}
+	first, last := api.LocalTimes(wall, v.zone)
+	if strings.HasSuffix(filter, "until") {
+		first = last
+	}
+	return first.Format(time.RFC3339), nil
 }
 
 // addFilter adds a value to a filter with several values, and replaces the value of others. since and from or until
@@ -203,10 +220,13 @@ func addFilter(query url.Values, filter, value string) {
 	}
 }
 
-// searched returns the filter that a text in the search box means: an event's id, a filter by its name (step:paid), or
+// beginningOfID matches the beginning of an event's id, of the years until 2039, and no number of a phone.
+var beginningOfID = regexp.MustCompile(`^01[0-9a-f]{6}-[0-9a-f]{4}-7`)
+
+// searched returns the filter that a text in the search box means: an event's id or its beginning, a filter by its name (step:paid), or
 // a text.
 func searched(text string) (filter, value string) {
-	if _, err := uuid.Parse(text); err == nil {
+	if _, err := uuid.Parse(text); err == nil || beginningOfID.MatchString(text) {
 		return "id", text
 	}
 	if name, value, ok := strings.Cut(text, ":"); ok && value != "" {

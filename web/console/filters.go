@@ -32,6 +32,9 @@ func (v *visit) filters(own ...string) (filters, error) {
 			return f, api.Invalidf("there is no filter %q; the filters are the API's query parameters, see /docs", name)
 		}
 	}
+	if err := api.WholeIDs(event.Filters, f.Values, v.wholeID); err != nil {
+		return f, err
+	}
 	sel, faults := event.ParseSelection(f.Values, v.now)
 	f.Selection = sel
 	return f, api.CheckSelection(faults)
@@ -47,8 +50,11 @@ func (f filters) with(pairs ...string) string {
 }
 
 // without returns a copy of the query without some parameters.
-func (f filters) without(names ...string) url.Values {
-	values := maps.Clone(f.Values)
+func (f filters) without(names ...string) url.Values { return without(f.Values, names...) }
+
+// without returns a copy of a query without some parameters.
+func without(query url.Values, names ...string) url.Values {
+	values := maps.Clone(query)
 	for _, name := range names {
 		delete(values, name)
 	}
@@ -155,25 +161,35 @@ type preset struct {
 	Chosen     bool
 }
 
-func presetsOf(f filters) (list []preset) {
-	for _, p := range []struct{ label, since string }{
-		{"15 min", "15m"}, {"1 h", "1h"}, {"24 h", "24h"}, {"7 d", "7d"}, {"30 d", "30d"}, {"all", ""},
-	} {
-		values := f.without(timeFilters...)
-		if p.since != "" {
-			values.Set("since", p.since)
+// presetLabels are the labels of links that select the last time.
+var presetLabels = map[string]string{"15m": "15 min", "1h": "1 h", "24h": "24 h", "7d": "7 d", "30d": "30 d",
+	"90d": "90 d", "365d": "12 months", "": "all"}
+
+// presetsOf returns links to a page that select the last time. chosen is the one in use.
+func presetsOf(page string, query url.Values, chosen string, times ...string) (list []preset) {
+	for _, since := range times {
+		values := without(query, timeFilters...)
+		if since != "" {
+			values.Set("since", since)
 		}
-		chosen := f.Get("since") == p.since && f.From == nil == (p.since == "") && f.Until == nil
-		list = append(list, preset{p.label, link("/", values), chosen})
+		list = append(list, preset{presetLabels[since], link(page, values), since == chosen})
 	}
 	return list
+}
+
+// chosenTime returns the last time that a query selects, or else none that a preset has if it selects another time.
+func chosenTime(query url.Values) string {
+	if query.Get("from")+query.Get("until") != "" {
+		return "other"
+	}
+	return query.Get("since")
 }
 
 // tabsOf returns the tabs of the list, which keep all other filters.
 func tabsOf(f filters) []preset {
 	all := f.without("rejected", "failed", "verdict")
 	tab := func(label, flag string, chosen bool) preset {
-		values := filters{Values: all}.without()
+		values := without(all)
 		if flag != "" {
 			values.Set(flag, "true")
 		}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"hooktape/internal/event"
+	"hooktape/replay"
+	"hooktape/web/api"
 	"hooktape/web/console"
 )
 
@@ -126,5 +128,36 @@ func (f *fixture) testExternalRequest() {
 	f.insert(lead)
 	if page := f.login(readSecret).page("/events/" + lead.ID.String()); strings.Contains(page, "External request") {
 		t.Error("the page of a plain event shows an external request")
+	}
+}
+
+// TestFailingForward: an endpoint that does not answer the bots of a source is failing on its page, which says since
+// when, why, and which request tries it. Once it answers, the page only names the source.
+func TestFailingForward(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, replay.DefaultEndpoint("backend", "https://crm.example.org/quote"))
+	f.direct.SetHost(api.Host{Forwards: func() map[string]string { return map[string]string{"price": "backend"} }})
+	b := f.browser(readSecret)
+	card := func(wants ...string) {
+		b.Open(f.url + "/endpoints/backend")
+		for _, want := range wants {
+			b.AwaitText("#endpoint-backend", want)
+		}
+		f.assertClean(b)
+	}
+	f.insertExternal(external("", func(a *event.Attempt) {
+		a.Outcome, a.StatusCode, a.Fallback, a.Error = event.OutcomeNoConn, 0, event.FallbackRefused, "connection refused"
+	}))
+	f.insertExternal(external("", func(a *event.Attempt) {
+		a.Outcome, a.StatusCode, a.Fallback = event.OutcomeNotSent, 0, event.FallbackFailing
+		a.StartedAt, a.Error = a.StartedAt.Add(time.Second), event.BreakerOpen(time.Now().Add(time.Hour))
+	}))
+	card("failing", "External Requests of price fail since ", "min ago, 1 in a row: connection refused. Bots get the "+
+		"fallback; the first request in ", " min tries the endpoint")
+	f.insertExternal(external(`{"price":"7"}`, func(a *event.Attempt) { a.StartedAt = a.StartedAt.Add(2 * time.Second) }))
+	card("External Requests of price")
+	if page := f.login(readSecret).page("/endpoints/backend"); strings.Contains(page, "fail since") ||
+		strings.Contains(page, "for replays only") {
+		t.Error("the endpoint is failing although it answers")
 	}
 }

@@ -76,8 +76,7 @@ var verdictHelp = map[string]string{
 		"bodies are legitimate.",
 	"method_not_allowed": "The request is not a POST: somebody opened the hook's URL in a browser.",
 	"aborted":            "The sender disconnected before its request was complete.",
-	"malformed": "The request is not HTTP; the body shows its beginning. Correct the sender, or the proxy " +
-		"in front.",
+	"malformed":          "The request is not HTTP; the body shows its beginning. Correct the sender, or the proxy in front.",
 }
 
 // number formats a number with thin spaces between thousands.
@@ -102,8 +101,8 @@ func count(n uint64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	if stem, ok := strings.CutSuffix(noun, "y"); ok {
-		noun = stem + "ie"
+	if stem, ok := strings.CutSuffix(noun, "y"); ok && !strings.HasSuffix(stem, "a") {
+		noun = stem + "ie" // deliveries, but days
 	}
 	return number(n) + " " + noun + "s"
 }

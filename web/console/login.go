@@ -119,6 +119,7 @@ func (c *console) enter(w http.ResponseWriter, r *http.Request, by string, user 
 		c.Guard.Fail(api.AtConsole, remote)
 		c.writeLogin(w, http.StatusUnauthorized, page)
 	default:
+		c.endSession(r) // of another role, perhaps
 		c.Logger.Info("a user logged in to the console", by, user.Name, "role", user.Role, "remote_ip", remote)
 		http.SetCookie(w, cookieFor(r, c.sessions.begin(user)))
 		http.Redirect(w, r, page.To, http.StatusSeeOther)
@@ -126,9 +127,7 @@ func (c *console) enter(w http.ResponseWriter, r *http.Request, by string, user 
 }
 
 func (c *console) logout(w http.ResponseWriter, r *http.Request) {
-	if cookie, err := r.Cookie(cookieFor(r, "").Name); err == nil {
-		c.sessions.end(cookie.Value)
-	}
+	c.endSession(r)
 	http.SetCookie(w, cookieFor(r, ""))
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }

@@ -65,6 +65,20 @@ func (f *fixture) testLogin() {
 	if a := p.get("/"); a.status != http.StatusSeeOther {
 		t.Error("the session is valid after the logout")
 	}
+	// Whoever logs in as somebody else, by a token or by a link, leaves no session behind.
+	_, secret := f.loginLink(api.RoleRead)
+	for page, form := range map[string]url.Values{"/login": {"token": {replaySecret}},
+		"/login/link": {"link": {secret}}} {
+		p.post("/login", url.Values{"token": {adminSecret}})
+		before := p.web.Jar.Cookies(nil)[0]
+		if a := p.post(page, form); a.status != http.StatusSeeOther {
+			t.Fatalf("%s: %d", page, a.status)
+		}
+		p.web.Jar.SetCookies(nil, []*http.Cookie{before})
+		if a := p.get("/"); a.status != http.StatusSeeOther {
+			t.Errorf("%s leaves the session of the admin behind: %d", page, a.status)
+		}
+	}
 	if !strings.Contains(f.log.String(), "token=reader") {
 		t.Error("the log does not say who logged in")
 	}

@@ -149,8 +149,8 @@ func TestShared(t *testing.T) {
 		"AcceptRoles": (*fixture).testAcceptRoles, "ExternalRequest": (*fixture).testExternalRequest,
 		"LoginLink": (*fixture).testLoginLink, "LoginLinkInBrowser": (*fixture).testLoginLinkInBrowser,
 		"Analytics": (*fixture).testAnalytics, "AnalyticsByHand": (*fixture).testAnalyticsByHand,
-		"AnalyticsPeople": (*fixture).testAnalyticsPeople,
-		"AnalyticsZones":  (*fixture).testAnalyticsZones,
+		"AnalyticsPeople": (*fixture).testAnalyticsPeople, "IDs": (*fixture).testIDs,
+		"AnalyticsZones": (*fixture).testAnalyticsZones,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/url"
 	"reflect"
 	"slices"
@@ -102,7 +103,7 @@ func (v *visit) requested() (f filters, want replay.Request, err error) {
 	}
 	query := v.URL.Query()
 	if text := query.Get("again"); text != "" {
-		if want.Again, err = replayID(text); err != nil {
+		if want.Again, err = v.uuidOf(event.NamesReplay, text); err != nil {
 			return f, want, err
 		}
 		if len(query) == 1 {
@@ -216,7 +217,7 @@ func (v *visit) newReplay() (*newReplay, error) {
 		return nil, err
 	}
 	n.Create = link("/replays", n.createQuery(want, v))
-	n.Plan = &plan{Plan: found, First: v.atOr(found.First), Last: v.atOr(found.Last)}
+	n.Plan = &plan{Plan: found, First: v.at(found.First), Last: v.at(found.Last)}
 	if found.Seconds > 0 {
 		n.Plan.Takes = span(milliseconds(found.Seconds * 1000))
 	}
@@ -249,6 +250,7 @@ func (n *newReplay) createQuery(want replay.Request, v *visit) url.Values {
 // frozen replaces relative times in a query by the times of the plan. Otherwise "the last hour" would be another one a
 // minute later, and events that arrive meanwhile would be sent unplanned.
 func frozen(f filters, query url.Values, now time.Time) url.Values {
+	maps.Copy(query, f.Values) // whole ids
 	query.Del("since")
 	if f.From != nil {
 		query.Set("from", f.From.UTC().Format(time.RFC3339Nano))

@@ -55,7 +55,7 @@ func (v *visit) progress(r event.Replay) progress {
 // showProgress answers with the part of the page that changes. When the replay's state has changed, htmx loads the
 // whole page, whose buttons and list depend on it.
 func showProgress(v *visit) error {
-	id, err := replayID(v.PathValue("id"))
+	id, err := v.replayID()
 	if err != nil {
 		return err
 	}

@@ -10,14 +10,6 @@ import (
 	"hooktape/web/api"
 )
 
-func (c *console) replaysRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /replays", c.page(showReplays))
-	mux.Handle("POST /replays", c.page(createReplay))
-	mux.Handle("GET /replays/{id}", c.page(showReplay))
-	mux.Handle("GET /replays/{id}/progress", c.page(showProgress))
-	mux.Handle("POST /replays/{id}/{action}", c.page(steerReplay))
-}
-
 // maxReplays is the number of replays on a page. Tests lower it.
 var maxReplays = 100
 
@@ -45,7 +37,7 @@ func showReplays(v *visit) error {
 	}
 	var before uuid.UUID
 	if text := v.URL.Query().Get("before"); text != "" {
-		if before, err = replayID(text); err != nil {
+		if before, err = v.uuidOf(event.NamesReplay, text); err != nil {
 			return err
 		}
 	}
@@ -92,21 +84,18 @@ type diffRow struct {
 	Here, There *attempt
 }
 
-func replayID(text string) (uuid.UUID, error) {
-	id, err := uuid.Parse(text)
-	if err != nil {
-		return id, api.Problemf(http.StatusNotFound, "%q is not a replay id", text)
-	}
-	return id, nil
-}
+func (v *visit) replayID() (uuid.UUID, error) { return v.uuidOf(event.NamesReplay, v.PathValue("id")) }
 
 func showReplay(v *visit) error {
 	if tidied := v.tidiedDeliveries(); tidied != nil {
 		return v.redirect(link(v.URL.Path, tidied))
 	}
-	id, err := replayID(v.PathValue("id"))
+	id, err := v.replayID()
 	if err != nil {
 		return err
+	}
+	if id.String() != v.PathValue("id") { // an address to share has the whole id
+		return v.redirect(link("/replays/"+id.String(), v.URL.Query()))
 	}
 	r, err := v.direct.Replay(v.Context(), id)
 	if err != nil {
@@ -155,7 +144,7 @@ func (v *visit) attemptOr(a *api.Attempt) *attempt {
 }
 
 func steerReplay(v *visit) error {
-	id, err := replayID(v.PathValue("id"))
+	id, err := v.replayID()
 	if err != nil {
 		return err
 	}

@@ -2,17 +2,11 @@ package console
 
 import (
 	"html/template"
-	"net/http"
 	"net/url"
 	"strings"
 
 	"hooktape/web/api"
 )
-
-func (c *console) savedViewsRoutes(mux *http.ServeMux) {
-	mux.Handle("POST /views", c.page(saveView))
-	mux.Handle("POST /views/delete", c.page(deleteView))
-}
 
 // savedView is a link to a saved view.
 type savedView struct {

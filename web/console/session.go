@@ -16,6 +16,7 @@ const (
 	sessionLife   = 7 * 24 * time.Hour
 	maxSessions   = 10_000
 	sessionCookie = "hooktape_session"
+	securePrefix  = "__Host-" // of cookies with TLS
 )
 
 // sessions are the logins. They are in memory only: tokens change by a restart, which ends every session.
@@ -90,12 +91,21 @@ func cookieFor(r *http.Request, id string) *http.Cookie {
 	c := &http.Cookie{Name: sessionCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		MaxAge: int(sessionLife / time.Second)}
 	if secure(r) {
-		c.Name, c.Secure = "__Host-"+sessionCookie, true
+		c.Name, c.Secure = securePrefix+sessionCookie, true
 	}
 	if id == "" {
 		c.MaxAge = -1
 	}
 	return c
+}
+
+// endSession ends the session that the browser has, with or without TLS.
+func (c *console) endSession(r *http.Request) {
+	for _, name := range []string{sessionCookie, securePrefix + sessionCookie} {
+		if cookie, err := r.Cookie(name); err == nil {
+			c.sessions.end(cookie.Value)
+		}
+	}
 }
 
 // session returns the logged-in user.

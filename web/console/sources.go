@@ -12,11 +12,6 @@ import (
 	"hooktape/web/api"
 )
 
-func (c *console) sourcesRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /sources", c.page(showSources))
-	mux.Handle("POST /sources/{name}/reveal", c.page(revealSource))
-}
-
 // statsSince is the period of the stats of sources and endpoints.
 const statsSince = 24 * time.Hour
 

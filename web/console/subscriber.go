@@ -9,10 +9,6 @@ import (
 	"hooktape/web/api"
 )
 
-func (c *console) subscriberRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /subscribers/{id}", c.page(showSubscriber))
-}
-
 func subscriberURL(id string) string { return "/subscribers/" + url.PathEscape(id) }
 
 // timelineSize is the number of events on the page of a subscriber.

@@ -70,14 +70,6 @@ type moment struct {
 // at does not compare with the beginning of the visit: a page that took long would say "in 6 s" of what has happened.
 func (v *visit) at(t time.Time) moment { return moment{t.In(v.zone), time.Now()} }
 
-// atOr returns the zero moment for nil.
-func (v *visit) atOr(t *time.Time) moment {
-	if t == nil {
-		return moment{}
-	}
-	return v.at(*t)
-}
-
 // Full formats the time to the millisecond, with the zone's offset.
 func (m moment) Full() string { return m.Format("2006-01-02 15:04:05.000 -07:00") }
 

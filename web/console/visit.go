@@ -80,14 +80,18 @@ type frame struct {
 	Version string
 	Here    string // of a page that answers a form: the page with the form
 	Content any
+	visit   *visit
 }
+
+// At returns a time as the user sees it.
+func (f frame) At(t time.Time) moment { return f.visit.at(t) }
 
 // May reports whether the user has a role.
 func (f frame) May(role string) bool { return f.User.Role.Covers(api.Role(role)) }
 
 func (v *visit) frame(title string, content any) frame {
 	f := frame{Title: visibleTitle(title), User: v.user, Zone: zoneName(v.zone, v.now), Now: time.Now().UnixMilli(),
-		Version: v.Version, Content: content}
+		Version: v.Version, Content: content, visit: v}
 	if v.Method == http.MethodPost {
 		f.Here = backOf(v.Request)
 	}

@@ -24,7 +24,7 @@ func (v *visit) waits(w *api.Waiting, endpoint string, replayID uuid.UUID, deliv
 	if w == nil {
 		return nil
 	}
-	shown := &waiting{Waiting: w, Next: v.atOr(w.Until)}
+	shown := &waiting{Waiting: w, Next: v.at(w.Until)}
 	if w.Action == "" || !v.user.Role.Covers(api.RoleReplay) {
 		return shown
 	}

@@ -665,3 +665,63 @@ ALTER TABLE `hooktape`.`replays_local` ON CLUSTER `main` ADD COLUMN IF NOT EXIST
 
 ALTER TABLE `hooktape`.`replays` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS retries String CODEC(ZSTD(1));
 
+-- 00059_journeys.sql
+CREATE OR REPLACE VIEW `hooktape`.`journeys` ON CLUSTER `main` AS
+WITH
+    arrayMap(g -> decodeURLComponent(trim(BOTH ' ' FROM g)), splitByChar(',', decodeURLComponent({goals:String}))) AS goals,
+    arrayResize(goals, 8, '\xFF') AS steps,
+    arrayMap(s -> toUInt8(arraySum((g, k) -> if(g = s, bitShiftLeft(1, k - 1), 0), steps, arrayEnumerate(steps))), steps) AS bits,
+    v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
+SELECT
+    subscriber_key,
+    first_channel AS channel,
+    -- how many goals, each after the one before, and the last of them within the window
+    arrayReduce(concat('windowFunnel(', toString({window_days:UInt32} * 86400000000), ')'), arrayMap(v -> bitShiftRight(v, 8), trail),
+        arrayMap(v -> bitTest(v, 0), trail), arrayMap(v -> bitTest(v, 1), trail), arrayMap(v -> bitTest(v, 2), trail),
+        arrayMap(v -> bitTest(v, 3), trail), arrayMap(v -> bitTest(v, 4), trail), arrayMap(v -> bitTest(v, 5), trail),
+        arrayMap(v -> bitTest(v, 6), trail), arrayMap(v -> bitTest(v, 7), trail)) AS reached,
+    bitTest(steps_visited, 0) AS lead,
+    bitTest(steps_visited, length(goals) - 1) AND reached = length(goals) AS converted,
+    arraySlice(visits, 1, length(goals)) AS visited_at, -- when each goal was first visited; the epoch: never
+    visits[1] AS lead_at,
+    reachable AS contact, -- whether an e-mail address or a phone number is known
+    tagged,  -- whether any of the requests had a UTM tag
+    its_tags AS tags, -- utm_source, utm_medium and utm_campaign, percent-encoded and joined by commas: quicker to group by than the three
+    decodeURLComponent(splitByChar(',', its_tags)[1]) AS utm_source,
+    decodeURLComponent(splitByChar(',', its_tags)[2]) AS utm_medium,
+    decodeURLComponent(splitByChar(',', its_tags)[3]) AS utm_campaign,
+    its_content AS utm_content,
+    its_term AS utm_term
+FROM
+(
+    WITH
+        utm_source != '' OR utm_medium != '' OR utm_campaign != '' AS touching,
+        concat(encodeURLComponent(utm_source), ',', encodeURLComponent(utm_medium), ',', encodeURLComponent(utm_campaign)) AS the_tags,
+        transform(step, steps, bits, 0) AS its_goals
+    SELECT
+        subscriber_key,
+        argMin(channel, received_at) AS first_channel,
+        groupArrayIf(bitShiftLeft(toUInt64(toUnixTimestamp64Micro(received_at)), 8) + its_goals, its_goals != 0) AS trail,
+        [
+            minIf(received_at, step = steps[1]), minIf(received_at, step = steps[2]), minIf(received_at, step = steps[3]),
+            minIf(received_at, step = steps[4]), minIf(received_at, step = steps[5]), minIf(received_at, step = steps[6]),
+            minIf(received_at, step = steps[7]), minIf(received_at, step = steps[8])
+        ] AS visits,
+        groupBitOr(its_goals) AS steps_visited,
+        max(contact) AS reachable,
+        max(utm_source != '' OR utm_medium != '' OR utm_campaign != '' OR utm_content != '' OR utm_term != '') AS tagged,
+        if({attribution:String} = 'last', argMaxIf(the_tags, received_at, touching), argMinIf(the_tags, received_at, touching)) AS its_tags,
+        if({attribution:String} = 'last', argMaxIf(utm_content, received_at, touching), argMinIf(utm_content, received_at, touching)) AS its_content,
+        if({attribution:String} = 'last', argMaxIf(utm_term, received_at, touching), argMinIf(utm_term, received_at, touching)) AS its_term
+    FROM events
+    WHERE received_at >= toDateTime({from:String}) AND received_at <= toDateTime({to:String})
+        AND source = decodeURLComponent({source:String}) AND verdict = 'accepted' AND kind = 'flow' AND subscriber_key != 0
+    GROUP BY subscriber_key
+)
+WHERE (decodeURLComponent({channel:String}) = '*' OR has(chosen({channel:String}), first_channel))
+    AND (decodeURLComponent({utm_source:String}) = '*' OR has(chosen({utm_source:String}), utm_source))
+    AND (decodeURLComponent({utm_medium:String}) = '*' OR has(chosen({utm_medium:String}), utm_medium))
+    AND (decodeURLComponent({utm_campaign:String}) = '*' OR has(chosen({utm_campaign:String}), utm_campaign))
+    AND (decodeURLComponent({utm_content:String}) = '*' OR has(chosen({utm_content:String}), its_content))
+    AND (decodeURLComponent({utm_term:String}) = '*' OR has(chosen({utm_term:String}), its_term));
+

@@ -29,13 +29,15 @@ func (s *Server) plugin(w http.ResponseWriter, r *http.Request) {
 		"info": map[string]any{"version": "4.20.0"}})
 }
 
-func (s *Server) getFolder(w http.ResponseWriter, r *http.Request) {
-	folder, ok := s.folders[r.PathValue("uid")]
-	if !ok {
-		say(w, http.StatusNotFound, "folder not found")
-		return
+// get answers with one of these things, or says that there is none.
+func get(things map[string]map[string]any, none string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if thing, ok := things[r.PathValue("uid")]; ok {
+			answer(w, http.StatusOK, thing)
+			return
+		}
+		say(w, http.StatusNotFound, none)
 	}
-	answer(w, http.StatusOK, folder)
 }
 
 func (s *Server) postFolder(w http.ResponseWriter, r *http.Request) {
@@ -106,15 +108,6 @@ func (s *Server) titled(folder string, title any) bool {
 		}
 	}
 	return false
-}
-
-func (s *Server) getDataSource(w http.ResponseWriter, r *http.Request) {
-	d, ok := s.dataSources[r.PathValue("uid")]
-	if !ok {
-		say(w, http.StatusNotFound, "Data source not found")
-		return
-	}
-	answer(w, http.StatusOK, d)
 }
 
 func (s *Server) postDataSource(w http.ResponseWriter, r *http.Request) {

@@ -3,13 +3,11 @@ package chhttp
 import (
 	"compress/gzip"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/ClickHouse/ch-go/compress"
 
@@ -19,10 +17,9 @@ import (
 // response is the response to one statement. It sends nothing before its first byte or its end, so a statement that
 // fails before either gets an error status.
 type response struct {
-	w       http.ResponseWriter
-	r       *http.Request
-	server  *Server
-	started time.Time
+	w      http.ResponseWriter
+	r      *http.Request
+	server *Server
 
 	sent    bool
 	body    io.Writer
@@ -97,17 +94,8 @@ func (o *response) fail(e *exception) {
 
 // summary returns the value of X-ClickHouse-Summary: numbers as strings.
 func (o *response) summary() string {
-	text, _ := json.Marshal(map[string]string{
-		"read_rows":          strconv.FormatUint(o.stats.ReadRows, 10),
-		"read_bytes":         strconv.FormatUint(o.stats.ReadBytes, 10),
-		"written_rows":       strconv.FormatUint(o.stats.WrittenRows, 10),
-		"written_bytes":      strconv.FormatUint(o.stats.WrittenBytes, 10),
-		"total_rows_to_read": "0",
-		"result_rows":        strconv.FormatUint(o.stats.ResultRows, 10),
-		"result_bytes":       "0",
-		"elapsed_ns":         strconv.FormatInt(time.Since(o.started).Nanoseconds(), 10),
-	})
-	return string(text)
+	return fmt.Sprintf(`{"read_rows":"%d","written_rows":"%d","result_rows":"%d"}`, o.stats.ReadRows,
+		o.stats.WrittenRows, o.stats.ResultRows)
 }
 
 func acceptsGzip(accepted string) bool {

@@ -69,14 +69,14 @@ func (s *Server) Init() error {
 
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	o := &response{w: w, r: r, server: s, started: time.Now()}
+	o, begun := &response{w: w, r: r, server: s}, time.Now()
 	w.Header().Set("X-ClickHouse-Server-Display-Name", s.displayName)
 	w.Header().Set("X-ClickHouse-Timezone", s.context.Timezone.String())
 	err := s.route(r, o)
 	if err == nil {
 		err = o.finish()
 	}
-	s.Log.Debug("request", "method", r.Method, "path", r.URL.Path, "took", time.Since(o.started), "error", err)
+	s.Log.Debug("request", "method", r.Method, "path", r.URL.Path, "took", time.Since(begun), "error", err)
 	if err != nil {
 		// Also to a client that has disconnected: a client that is connected, because the server is stopping, must not
 		// take silence for success.

@@ -8,12 +8,8 @@ type Result struct {
 	p       unsafe.Pointer
 }
 
-// Stats are a statement's counts of rows and bytes.
-type Stats struct {
-	ResultRows                uint64
-	ReadRows, ReadBytes       uint64
-	WrittenRows, WrittenBytes uint64
-}
+// Stats are a statement's counts of rows.
+type Stats struct{ ResultRows, ReadRows, WrittenRows uint64 }
 
 // Bytes returns the formatted data. It is the engine's memory, and valid until Free.
 func (r *Result) Bytes() []byte {
@@ -26,13 +22,7 @@ func (r *Result) Bytes() []byte {
 
 // Stats returns the counts of this result or piece.
 func (r *Result) Stats() Stats {
-	return Stats{
-		ResultRows:   r.symbols.resultRows(r.p),
-		ReadRows:     r.symbols.resultStorageRows(r.p),
-		ReadBytes:    r.symbols.resultStorageBytes(r.p),
-		WrittenRows:  r.symbols.resultRowsWritten(r.p),
-		WrittenBytes: r.symbols.resultBytesWritten(r.p),
-	}
+	return Stats{r.symbols.resultRows(r.p), r.symbols.resultStorageRows(r.p), r.symbols.resultRowsWritten(r.p)}
 }
 
 // Free releases the result's memory.

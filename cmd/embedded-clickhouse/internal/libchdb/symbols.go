@@ -28,15 +28,13 @@ type symbols struct {
 	streamInsertError   func(stream unsafe.Pointer) string
 	destroyInsertStream func(stream unsafe.Pointer)
 
-	resultBuffer       func(result unsafe.Pointer) unsafe.Pointer
-	resultLength       func(result unsafe.Pointer) uintptr
-	resultError        func(result unsafe.Pointer) string
-	resultRows         func(result unsafe.Pointer) uint64
-	resultStorageRows  func(result unsafe.Pointer) uint64
-	resultStorageBytes func(result unsafe.Pointer) uint64
-	resultRowsWritten  func(result unsafe.Pointer) uint64
-	resultBytesWritten func(result unsafe.Pointer) uint64
-	destroyResult      func(result unsafe.Pointer)
+	resultBuffer      func(result unsafe.Pointer) unsafe.Pointer
+	resultLength      func(result unsafe.Pointer) uintptr
+	resultError       func(result unsafe.Pointer) string
+	resultRows        func(result unsafe.Pointer) uint64
+	resultStorageRows func(result unsafe.Pointer) uint64
+	resultRowsWritten func(result unsafe.Pointer) uint64
+	destroyResult     func(result unsafe.Pointer)
 
 	// anchor is the address of anchorSymbol.
 	anchor uintptr
@@ -68,9 +66,7 @@ func load(path string) (*symbols, error) {
 		"chdb_result_error":                &s.resultError,
 		"chdb_result_rows_read":            &s.resultRows,
 		"chdb_result_storage_rows_read":    &s.resultStorageRows,
-		"chdb_result_storage_bytes_read":   &s.resultStorageBytes,
 		"chdb_result_rows_written":         &s.resultRowsWritten,
-		"chdb_result_bytes_written":        &s.resultBytesWritten,
 		"chdb_destroy_query_result":        &s.destroyResult,
 	} {
 		address, err := purego.Dlsym(handle, name)

@@ -1,0 +1,139 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"hooktape/internal/event"
+	"hooktape/replay"
+	"hooktape/web/api"
+)
+
+// TestIDs: every path, filter and body that takes an id also takes a unique beginning of it, or last. A beginning that
+// several ids have, that none has, or that is too short is refused and says why. The audit log has whole ids.
+func TestIDs(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	events := append(newEvents("shop", 2), rejected(3, event.BadToken, lead, leadLength...))
+	events[0].ReceivedAt = events[0].ReceivedAt.Add(-1000 * 3600e9)
+	events[0].ID = event.NewID(events[0].ReceivedAt)
+	f.insert(events...)
+	old, paid, refused := events[0].ID.String(), events[1].ID.String(), events[2].ID.String()
+	r := f.create("shop", nil).ID
+	f.awaitEnd(r)
+	var list api.DeliveryPage
+	f.get(readSecret, "/api/v1/deliveries", &list)
+	if len(list.Deliveries) != 2 {
+		t.Fatalf("%d deliveries, want 2", len(list.Deliveries))
+	}
+	newest := list.Deliveries[0].ID
+
+	for _, path := range []string{"/events/" + old[:8], "/events/" + strings.ToUpper(old[:13]), "/events/last",
+		"/events/" + old[:8] + "/raw", "/events/" + old[:8] + "/deliveries", "/events?id=" + old[:8], "/events?id=last",
+		"/events?rejected=true&id=last", "/replays/" + r.String()[:8], "/replays/last", "/replays/last/deliveries",
+		"/replays/last/diff", "/replays/last/stream", "/replays?before=last", "/deliveries/" + old[:36],
+		"/deliveries/last", "/deliveries?id=last&event=" + old[:8] + "&event=" + paid, "/deliveries?replay=last&replay=live",
+		"/deliveries/groups?replay=" + r.String()[:10]} {
+		if a := f.ask(readSecret, "GET", "/api/v1"+path, nil); a.status != http.StatusOK {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	for path, want := range map[string]string{"event/" + old[:8]: old, "event/last": refused, "rejected/last": refused,
+		"delivery/" + paid: newest, "delivery/last": newest, "replay/last": r.String(), "event/" + paid: paid} {
+		var found api.FoundID
+		if f.get(readSecret, "/api/v1/ids/"+path, &found); found.ID != want {
+			t.Errorf("%s is %s, want %s", path, found.ID, want)
+		}
+	}
+
+	shared := paid[:8]
+	if !strings.HasPrefix(refused, shared) {
+		shared = "" // the two ids have another minute
+	}
+	for path, want := range map[string]struct {
+		status int
+		says   []string
+	}{
+		"/events/" + shared:                   {422, []string{"more than one event has an id that begins with", paid, refused}},
+		"/events?id=" + shared:                {422, []string{"query.id: more than one event", paid, refused}},
+		"/deliveries?event=" + shared:         {422, []string{"query.event: more than one event", paid, refused}},
+		"/events/" + old[:7]:                  {422, []string{"at least its first 8 characters"}},
+		"/events?id=" + old[:7]:               {422, []string{"query.id: ", "at least its first 8 characters"}},
+		"/events/no-id-at-all":                {422, []string{"invalid event id"}},
+		"/events/00000000":                    {404, []string{`no event has an id that begins with "00000000"`}},
+		"/events/ffffffff":                    {404, []string{`no event has an id that begins with "ffffffff"`}},
+		"/events?id=00000000":                 {422, []string{"query.id: no event has an id"}},
+		"/replays/00000000":                   {404, []string{"no replay has an id"}},
+		"/replays/00000000/stream":            {404, []string{"no replay has an id"}},
+		"/replays/live":                       {422, []string{"invalid replay id"}},
+		"/deliveries/00000000":                {404, []string{"no delivery has an id"}},
+		"/ids/replay/00000000-ffff":           {404, []string{"no replay has an id"}},
+		"/ids/endpoint/last":                  {422, []string{"path.kind"}},
+		"/events?rejected=true&id=" + old[:8]: {422, []string{"no rejected event has an id"}},
+	} {
+		if strings.HasSuffix(path, "/") || strings.HasSuffix(path, "=") {
+			continue // there is nothing to share
+		}
+		a := f.ask(readSecret, "GET", "/api/v1"+path, nil)
+		if a.status != want.status {
+			t.Errorf("%s: %d %s, want %d", path, a.status, a.body, want.status)
+			continue
+		}
+		for _, text := range want.says {
+			if !strings.Contains(a.problem(t).Detail, text) {
+				t.Errorf("%s: %q, want %q", path, a.problem(t).Detail, text)
+			}
+		}
+	}
+
+	for _, post := range []struct {
+		method, path, body string
+		status             int
+		says               string
+	}{
+		{"POST", "/events/search", `{"selection":{"ids":["` + old[:8] + `","last"]}}`, 200, old},
+		{"POST", "/events/search", `{"selection":{"ids":["` + old[:7] + `"]}}`, 422, "body.selection.ids[0]: invalid event id"},
+		{"POST", "/events/search", `{"selection":{"ids":` + many + `}}`, 422, "more than 100 of the ids are not whole"},
+		{"POST", "/events/search", `{"selection":{"ids":7}}`, 422, "expected array"},
+		{"POST", "/replays", `{"selection":{"ids":["` + old[:8] + `"]},"to":"crm","mode":"all","dry_run":true}`, 200, old},
+		{"POST", "/replays", `{"selection":{},"to":"crm","mode":"all","again":"last"}`, 201, `"total":2`},
+		{"POST", "/deliveries/retry", `{"selection":{"ids":["` + newest[:40] + `"],"replays":["` + r.String()[:18] +
+			`","any"],"events":["` + newest[:30] + `"]}}`, 200, `"delivered":1`},
+		{"POST", "/events/accept", `{"ids":["` + refused[:8] + `","last"]}`, 200, `"accepted":["` + refused},
+		{"PATCH", "/replays/" + r.String()[:18], `{"rate":5}`, 422, "completed already"},
+		{"POST", "/replays/" + r.String()[:18] + "/cancel", "", 422, "completed already"},
+	} {
+		var body any
+		if post.body != "" {
+			body = post.body
+		}
+		a := f.ask(adminSecret, post.method, "/api/v1"+post.path, body)
+		if a.status != post.status || !strings.Contains(strings.ReplaceAll(string(a.body), `": `, `":`), post.says) {
+			t.Errorf("%s %s %s: %d %s, want %d and %s", post.method, post.path, post.body, a.status, a.body, post.status,
+				post.says)
+		}
+	}
+
+	entries, err := f.client(adminSecret).AuditLog(context.Background(), 1000)
+	if err != nil || len(entries) == 0 {
+		t.Fatal(entries, err)
+	}
+	for _, e := range entries {
+		if len(e.Target) < 36 || strings.Contains(e.Target+e.Detail, "last") {
+			t.Errorf("the audit log has no whole id: %+v", e)
+		}
+	}
+	if !slices.ContainsFunc(entries, func(e api.AuditEntry) bool {
+		var made replay.Request
+		return e.Action == "replay.create" && json.Unmarshal([]byte(e.Detail), &made) == nil && made.Again == r
+	}) {
+		t.Error("the audit log does not name the replay that was repeated")
+	}
+}
+
+// many is a list of 101 beginnings of ids.
+var many = `["` + strings.Join(slices.Repeat([]string{"01a204fa"}, 101), `","`) + `"]`
