@@ -96,7 +96,7 @@ func (p *pipe) run() {
 
 func (p *pipe) flush() {
 	p.t.Helper()
-	soon, cancel := context.WithTimeout(ctx, 30*time.Second)
+	soon, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := p.drain.Flush(soon); err != nil {
 		p.t.Fatalf("flush: %v, failing: %v", err, p.drain.Failing())
