@@ -63,15 +63,15 @@ func cellOf(v reflect.Value, optional bool) any {
 	return fmt.Sprint(v.Interface())
 }
 
-func whole[T any](row *T) *T { return row }
+func itself[T any](row *T) *T { return row }
 
 var briefColumns = func() Columns[Event] {
-	list := columnsOf(whole[Event], "id", "received_at", "stored_at", "source", "step", "kind", "verdict", "remote_ip",
+	list := columnsOf(itself[Event], "id", "received_at", "stored_at", "source", "step", "kind", "verdict", "remote_ip",
 		"trace_id", "duplicate_of")
 	for _, name := range DecodedNames {
 		list = append(list, column[Event]{name, func(e *Event) any { return e.Decoded[name] }})
 	}
-	return append(list, columnsOf(whole[Event], "fields", "decode_error")...)
+	return append(list, columnsOf(itself[Event], "fields", "decode_error")...)
 }()
 
 // Columns are the columns of a table, such as that of events.
@@ -118,14 +118,14 @@ func (c Columns[T]) Object(row *T) map[string]any {
 
 // DeliveryColumns returns the columns of deliveries.
 func DeliveryColumns() Columns[Delivery] {
-	return columnsOf(whole[Delivery], "id", "event_id", "event_received_at", "endpoint", "replay_id", "subscriber",
+	return columnsOf(itself[Delivery], "id", "event_id", "event_received_at", "endpoint", "replay_id", "subscriber",
 		"state", "attempt_count", "first_attempt_at", "last_attempt_at", "outcome", "status_code", "answer", "error",
 		"next_at", "waiting", "updated_at")
 }
 
 // AuditColumns returns the columns of the audit log.
 func AuditColumns() Columns[AuditEntry] {
-	return columnsOf(whole[AuditEntry], "at", "who", "action", "target", "detail", "remote_ip")
+	return columnsOf(itself[AuditEntry], "at", "who", "action", "target", "detail", "remote_ip")
 }
 
 // RowTypes are the media types of the formats of rows.

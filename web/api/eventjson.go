@@ -217,7 +217,7 @@ var DecodedNames = []string{"event_at", "bothelp_user_id", "messenger_user_id", 
 	"name", "first_name", "last_name", "email", "phone", "profile_link", "channel", "conversations_count", "created_at",
 	"first_contact_at", "last_contact_at", "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"}
 
-var decodedColumns = columnsOf(whole[event.Decoded], DecodedNames...)
+var decodedColumns = columnsOf(itself[event.Decoded], DecodedNames...)
 
 // decodedTexts returns the known fields of a body as text, by name, without empty ones.
 func decodedTexts(d *event.Decoded) map[string]string {

@@ -98,7 +98,7 @@ func TestAdmin(t *testing.T) {
 			}
 		}
 	}
-	b := f.browser(adminSecret)
+	b := f.browserOnList(adminSecret)
 	b.Click(`nav a[href="/audit-log"]`)
 	b.AwaitText("h1", "Audit log")
 	b.Click(`nav[aria-label=Admin] a[href="/storage"]`)

@@ -12,7 +12,6 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
-	"github.com/google/uuid"
 
 	"hooktape/internal/event"
 	"hooktape/internal/testutil"
@@ -76,7 +75,7 @@ func TestPauseAndResume(t *testing.T) {
 func TestTail(t *testing.T) {
 	f := newFixture(t)
 	f.insert(newLead("1", "Первая", time.Minute))
-	b := f.browser(readSecret)
+	b := f.browserOnList(readSecret)
 	b.AwaitText("#rows", "Первая")
 	f.insert(newLead("2", "Вторая", 0))
 	if took := b.Await(`document.querySelector('#rows tr').textContent.includes('Вторая')`); took > 3*time.Second {
@@ -125,7 +124,7 @@ func TestTailDisconnected(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.insert(newLead("1", "Первая", time.Minute))
-	b := f.browser(readSecret)
+	b := f.browserOnList(readSecret)
 	b.AwaitText("#rows", "Первая")
 	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === 'none'`)
 	// for an answer that is an error
@@ -150,7 +149,7 @@ func TestTailOfMany(t *testing.T) {
 		return events
 	}
 	f.insert(many("Первая", 110)...)
-	b := f.browser(readSecret)
+	b := f.browserOnList(readSecret)
 	b.AwaitText("#rows", "Первая")
 	f.insert(newLead("7", "Одна", 0)) // the poll starts earlier, and returns a hundred events
 	b.AwaitText("#rows", "Одна")
@@ -165,7 +164,7 @@ func TestTailOfMany(t *testing.T) {
 func TestTailOfAnEmptyList(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	b := f.browser(readSecret)
+	b := f.browserOnList(readSecret)
 	b.AwaitText("#empty", "https://hooks.example.org/hooks/demo/***/start")
 	f.insert(newLead("1", "Первая", 0))
 	b.AwaitText("#rows", "Первая")
@@ -178,7 +177,7 @@ func TestKeyboard(t *testing.T) {
 	f := newFixture(t)
 	wanted := newLead("7", "Анна Петрова", 2*time.Minute)
 	f.insert(newLead("1", "Иван", time.Minute), wanted, newLead("9", "Олег", 3*time.Minute))
-	b := f.browser(replaySecret)
+	b := f.browserOnList(replaySecret)
 	b.AwaitText("#rows", "Олег")
 	scripted(b)
 	b.Press("/")
@@ -260,7 +259,7 @@ func (f *fixture) testLinkFromElsewhere() {
 	t := f.t
 	e := newLead("7", "Анна Петрова", 2*time.Minute)
 	f.insert(e)
-	b := f.browser(readSecret)
+	b := f.browserByPage(readSecret)
 	chat := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `<!doctype html><a id=go href="%s/events/%s">look</a>`, f.url, e.ID)
 	})
@@ -268,23 +267,6 @@ func (f *fixture) testLinkFromElsewhere() {
 	b.Open(elsewhere)
 	b.Click("#go")
 	b.AwaitText("h1", "Анна Петрова")
-}
-
-// testPhone verifies that no page is wider than a phone.
-func (f *fixture) testPhone(e event.Event, replayed uuid.UUID) {
-	t := f.t
-	b := f.browser(adminSecret)
-	b.Resize(375, 740)
-	for _, page := range pages(e, replayed) {
-		b.Open(f.url + page)
-		b.Await(`document.querySelector('h1') && !document.querySelector('[hx-trigger=load]:has(p.hint)')`)
-		var wide []string
-		b.Script(`document.documentElement.scrollWidth <= 375 ? [] : [document.documentElement.scrollWidth + 'px', ...[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > 376).map(e => e.outerHTML.slice(0, 120)).slice(0, 5)]`, &wide)
-		if len(wide) > 0 {
-			t.Errorf("%s is wider than a phone: %s", page, strings.Join(wide, "\n  "))
-		}
-	}
-	f.assertClean(b)
 }
 
 // TestDrag verifies that dragging a range on the chart sets the time of the list, and that copy buttons copy.

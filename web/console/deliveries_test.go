@@ -182,7 +182,7 @@ func TestDidTheLeadArrive(t *testing.T) {
 	f, events, _ := deliveriesFixture(t)
 	f.receiver.answers(nil)
 	f.replayOf(f.login(replaySecret), "id="+events[0].ID.String()+"&endpoint=crm")
-	b := &clicks{Browser: f.browser(readSecret)}
+	b := &clicks{Browser: f.browserOnList(readSecret)}
 	b.AwaitText("#rows", "Анна Петрова")
 	b.Click("#q")
 	b.Run(chromedp.KeyEvent("Анна Петрова\r"))

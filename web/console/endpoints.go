@@ -111,10 +111,11 @@ func showEndpoint(v *visit) error {
 	name := v.PathValue("name")
 	var p endpointPage
 	var group errgroup.Group
+	var missing error // the answer, although the list refuses an endpoint that nobody knows, perhaps earlier
 	group.Go(func() error {
 		cards, err := v.endpointCards(name)
 		if err == nil && len(cards) == 0 {
-			err = api.Problemf(http.StatusNotFound, "there is no endpoint %q in the configuration", name)
+			missing = api.Problemf(http.StatusNotFound, "there is no endpoint %q in the configuration", name)
 		}
 		for _, card := range cards {
 			p.Card = card
@@ -125,7 +126,11 @@ func showEndpoint(v *visit) error {
 		p.List, err = v.deliveryList(url.Values{"endpoint": {name}})
 		return err
 	})
-	if err := group.Wait(); err != nil {
+	err := group.Wait()
+	if missing != nil {
+		return missing
+	}
+	if err != nil {
 		return err
 	}
 	return v.show("endpoint", name, p)

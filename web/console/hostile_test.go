@@ -122,14 +122,14 @@ func TestHostile(t *testing.T) {
 	f, e, replayed := hostileFixture(t)
 	t.Run("HTML", func(t *testing.T) { f.on(t).testHostileHTML(e, replayed) })
 	t.Run("Browser", func(t *testing.T) { f.on(t).testHostileText(e, replayed) })
-	t.Run("Phone", func(t *testing.T) { f.on(t).testPhone(e, replayed) })
 }
 
 // testHostileText verifies that no script of a text runs, no request goes to another host, no text creates an element,
-// and no page has characters that hide or reorder text.
+// no page has characters that hide or reorder text, and no page is wider than a phone.
 func (f *fixture) testHostileText(e event.Event, replayed uuid.UUID) {
 	t := f.t
 	b := f.browser(adminSecret)
+	b.Resize(375, 740)
 	looked := pages(e, replayed)
 	list, err := f.db.Events(background, idsOf(t, f))
 	if err != nil || len(list) != 2*len(hostile)-1 {
@@ -164,6 +164,10 @@ func (f *fixture) testHostileText(e event.Event, replayed uuid.UUID) {
 			const text = document.documentElement.textContent
 			const bad = text.match(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/)
 			if (bad) wrong.push('the character U+' + bad[0].charCodeAt(0).toString(16))
+			if (document.documentElement.scrollWidth > 375) {
+				const wide = [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > 376)
+				wrong.push('wider than a phone: ' + wide.slice(0, 5).map(e => e.outerHTML.slice(0, 120)).join('\n  '))
+			}
 			return wrong
 		})()`, &wrong)
 		for _, w := range wrong {

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
@@ -274,13 +275,33 @@ func (p *person) page(path string) string {
 	return a.body
 }
 
-// browser returns a real browser that has logged in by the login page.
+// browser returns a real browser with a person's session, and without a page: opening the login page and the list would
+// take most tests longer than the rest.
 func (f *fixture) browser(secret string) *browsertest.Browser {
 	f.t.Helper()
 	b := browsertest.New(f.t)
+	for _, c := range f.login(secret).web.Jar.Cookies(nil) {
+		b.Run(network.SetCookie(c.Name, c.Value).WithURL(f.url).WithHTTPOnly(true).
+			WithSameSite(network.CookieSameSiteStrict))
+	}
+	return b
+}
+
+// browserOnList returns a real browser that shows the list of events.
+func (f *fixture) browserOnList(secret string) *browsertest.Browser {
+	f.t.Helper()
+	b := f.browser(secret)
 	b.Open(f.url + "/")
-	b.Run(chromedp.SendKeys("#token", secret+"\r", chromedp.ByQuery), chromedp.WaitVisible("main h1", chromedp.ByQuery),
-		chromedp.WaitVisible("header.top", chromedp.ByQuery))
+	return b
+}
+
+// browserByPage returns a real browser that has logged in by the login page.
+func (f *fixture) browserByPage(secret string) *browsertest.Browser {
+	f.t.Helper()
+	b := browsertest.New(f.t)
+	b.Open(f.url + "/")
+	b.Run(chromedp.SendKeys("#token", secret+"\r", chromedp.ByQuery))
+	b.Await(`document.querySelector('header.top')`)
 	// htmx reports a request that leaving the page aborts
 	b.Await(`!document.querySelector('[hx-trigger=load]:has(p.hint)')`)
 	return b

@@ -47,7 +47,7 @@ func TestAcceptRejected(t *testing.T) {
 		newRejected(event.TooLarge, strings.Repeat("x", 64<<10), 2202009,
 			30*time.Minute), newRejected(event.UnknownSource, "{}", 2, 90*time.Minute),
 		newRejected(event.Malformed, "\x16\x03\x01", 3, 40*time.Minute))
-	b := &clicker{Browser: f.browser(adminSecret)}
+	b := &clicker{Browser: f.browserOnList(adminSecret)}
 	b.AwaitText(".recent", "3 rejected in the last hour")
 	b.click(".recent")
 	b.AwaitText("#rows", "The token in the URL is wrong")

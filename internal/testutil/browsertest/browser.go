@@ -26,6 +26,9 @@ import (
 // patience is the timeout of every wait for a page. A loaded machine needs some seconds.
 const patience = 30 * time.Second
 
+// startPatience is the timeout of Chromium's start.
+const startPatience = time.Minute
+
 // Browser is a tab of a headless Chromium, which closes when the test ends. It shares neither cookies nor storage with
 // other tabs.
 type Browser struct {
@@ -99,6 +102,7 @@ func start() (context.Context, error) {
 		return nil, err
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.WSURLReadTimeout(startPatience),
 		chromedp.UserDataDir(dir), chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic",
 			true), chromedp.Flag("disable-component-update", true))
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
