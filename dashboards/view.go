@@ -41,7 +41,7 @@ var (
 	comment = regexp.MustCompile(`(?m)^\s*--.*\n`)
 	indent  = regexp.MustCompile(`(?m)^[ \t]+`)
 	title   = regexp.MustCompile(`"[^"\n]*"`)
-	// journeys is the call of the view for the range itself.
+	// journeys is the call of the view for the range itself, anyJourneys for any range.
 	journeys    = regexp.MustCompile(`journeys\(from = toUnixTimestamp\(\$__fromTime\), [^()]*toUnixTimestamp\(\$__toTime\)[^()]*\)`)
 	anyJourneys = regexp.MustCompile(`(?s)journeys\(.*?'\)`)
 	// journeyColumn matches a column of the view.
@@ -49,9 +49,9 @@ var (
 )
 
 // Together returns one query for several files of sql, which computes the view journeys for the range once instead of
-// once for each file. A row of its result has the name of a file and, as a JSON object, a row of that file's query; in
-// the names of columns "_" replaces a space. The query needs ClickHouse's settings enable_materialized_cte and
-// enable_named_columns_in_function_tuple.
+// once for each file, with the columns that the files use. A row of its result has the name of a file and, as a JSON
+// object, a row of that file's query; in the names of columns "_" replaces a space. The query needs ClickHouse's
+// settings enable_materialized_cte and enable_named_columns_in_function_tuple.
 func Together(names ...string) (string, error) {
 	var call string
 	used := map[string]bool{}

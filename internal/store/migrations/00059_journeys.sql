@@ -17,19 +17,25 @@ WITH
     arrayMap(g -> decodeURLComponent(trim(BOTH ' ' FROM g)), splitByChar(',', decodeURLComponent({goals:String}))) AS goals,
     arrayResize(goals, 8, '\xFF') AS steps,
     arrayMap(s -> toUInt8(arraySum((g, k) -> if(g = s, bitShiftLeft(1, k - 1), 0), steps, arrayEnumerate(steps))), steps) AS bits,
+    [
+        arrayFirst(v -> bitTest(v, 0), visits), arrayFirst(v -> bitTest(v, 1), visits), arrayFirst(v -> bitTest(v, 2), visits),
+        arrayFirst(v -> bitTest(v, 3), visits), arrayFirst(v -> bitTest(v, 4), visits), arrayFirst(v -> bitTest(v, 5), visits),
+        arrayFirst(v -> bitTest(v, 6), visits), arrayFirst(v -> bitTest(v, 7), visits)
+    ] AS firsts, -- the first visit of each goal; 0: none
     v -> arrayMap(x -> if(x = '(none)', '', decodeURLComponent(x)), splitByChar(',', trim(BOTH '{}' FROM decodeURLComponent(v)))) AS chosen
 SELECT
     subscriber_key,
     first_channel AS channel,
     -- how many goals, each after the one before, and the last of them within the window
-    arrayReduce(concat('windowFunnel(', toString({window_days:UInt32} * 86400000000), ')'), arrayMap(v -> bitShiftRight(v, 8), trail),
-        arrayMap(v -> bitTest(v, 0), trail), arrayMap(v -> bitTest(v, 1), trail), arrayMap(v -> bitTest(v, 2), trail),
-        arrayMap(v -> bitTest(v, 3), trail), arrayMap(v -> bitTest(v, 4), trail), arrayMap(v -> bitTest(v, 5), trail),
-        arrayMap(v -> bitTest(v, 6), trail), arrayMap(v -> bitTest(v, 7), trail)) AS reached,
-    bitTest(steps_visited, 0) AS lead,
-    bitTest(steps_visited, length(goals) - 1) AND reached = length(goals) AS converted,
-    arraySlice(visits, 1, length(goals)) AS visited_at, -- when each goal was first visited; the epoch: never
-    visits[1] AS lead_at,
+    arrayReduce(concat('windowFunnel(', toString({window_days:UInt32} * 86400000000), ')'), arrayMap(v -> bitShiftRight(v, 8), visits),
+        arrayMap(v -> bitTest(v, 0), visits), arrayMap(v -> bitTest(v, 1), visits), arrayMap(v -> bitTest(v, 2), visits),
+        arrayMap(v -> bitTest(v, 3), visits), arrayMap(v -> bitTest(v, 4), visits), arrayMap(v -> bitTest(v, 5), visits),
+        arrayMap(v -> bitTest(v, 6), visits), arrayMap(v -> bitTest(v, 7), visits)) AS reached,
+    firsts[1] != 0 AS lead,
+    firsts[length(goals)] != 0 AND reached = length(goals) AS converted,
+    -- when each goal was first visited; the epoch: never
+    arrayMap(v -> fromUnixTimestamp64Micro(toInt64(bitShiftRight(v, 8)), 'UTC'), arraySlice(firsts, 1, length(goals))) AS visited_at,
+    visited_at[1] AS lead_at,
     reachable AS contact, -- whether an e-mail address or a phone number is known
     tagged,  -- whether any of the requests had a UTM tag
     its_tags AS tags, -- utm_source, utm_medium and utm_campaign, percent-encoded and joined by commas: quicker to group by than the three
@@ -47,13 +53,7 @@ FROM
     SELECT
         subscriber_key,
         argMin(channel, received_at) AS first_channel,
-        groupArrayIf(bitShiftLeft(toUInt64(toUnixTimestamp64Micro(received_at)), 8) + its_goals, its_goals != 0) AS trail,
-        [
-            minIf(received_at, step = steps[1]), minIf(received_at, step = steps[2]), minIf(received_at, step = steps[3]),
-            minIf(received_at, step = steps[4]), minIf(received_at, step = steps[5]), minIf(received_at, step = steps[6]),
-            minIf(received_at, step = steps[7]), minIf(received_at, step = steps[8])
-        ] AS visits,
-        groupBitOr(its_goals) AS steps_visited,
+        arraySort(groupArrayIf(bitShiftLeft(toUInt64(toUnixTimestamp64Micro(received_at)), 8) + its_goals, its_goals != 0)) AS visits,
         max(contact) AS reachable,
         max(utm_source != '' OR utm_medium != '' OR utm_campaign != '' OR utm_content != '' OR utm_term != '') AS tagged,
         if({attribution:String} = 'last', argMaxIf(the_tags, received_at, touching), argMinIf(the_tags, received_at, touching)) AS its_tags,
