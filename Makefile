@@ -1,9 +1,9 @@
 .DEFAULT_GOAL := help
 
 # The programs are static. vet and tests use the race detector where there is a C compiler for it; both share one build.
-# Without debug tables (-w) the thirty test programs link in half the time. Tests mostly wait, so three run at a time; the
-# packages that wait most begin, so that none of them runs alone at the end. With the race detector a program waits a second before
-# it exits, unless GORACE says otherwise.
+# Without debug tables (-w) the thirty test programs link in half the time. Tests mostly wait, so three packages run at a
+# time; those that wait most begin, so that none of them runs alone at the end. With the race detector a program waits a
+# second before it exits, unless GORACE says otherwise.
 version := $(shell git describe --tags --always --dirty 2>/dev/null)
 build := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(version)' -o bin/
 race := $(if $(shell command -v $${CC:-cc} 2>/dev/null),-race)
