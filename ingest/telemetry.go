@@ -64,7 +64,8 @@ func newInstruments() *instruments {
 	}
 	latency := func(name, what string, more ...float64) metric.Float64Histogram {
 		h, _ := m.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(what),
-			metric.WithExplicitBucketBoundaries(append([]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+			metric.WithExplicitBucketBoundaries(append([]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5,
+				5},
 				more...)...))
 		return h
 	}

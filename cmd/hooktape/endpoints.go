@@ -44,8 +44,9 @@ func (e *env) printEndpoints(list []api.Endpoint) error {
 			sources, reasons = append(sources, f.Source), append(reasons, f.Text())
 		}
 		reasons = slices.DeleteFunc(reasons, func(text string) bool { return text == "" })
-		t.row(p.Name, p.State, live, fmt.Sprint(event.Open(p.Backlog)), local(p.OldestOpen), fmt.Sprint(p.Backlog[event.Failed]),
-			fmt.Sprint(event.Open(p.Replays)), orDash(strings.Join(sources, ", ")), p.URL,
+		t.row(p.Name, p.State, live, fmt.Sprint(event.Open(p.Backlog)), local(p.OldestOpen),
+			fmt.Sprint(p.Backlog[event.Failed]), fmt.Sprint(event.Open(p.Replays)), orDash(strings.Join(sources, ", ")),
+			p.URL,
 			orDash(strings.Join(reasons, "; ")))
 	}
 	return t.end()

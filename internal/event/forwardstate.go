@@ -44,8 +44,8 @@ func BreakerOpen(until time.Time) string {
 	return breakerOpen + until.UTC().Format(breakerTime) + breakerProbe
 }
 
-// OpenUntil returns the time in an error that [BreakerOpen] returned, to which something may be added; the zero time for
-// another error.
+// OpenUntil returns the time in an error that [BreakerOpen] returned, to which something may be added; the zero time
+// for another error.
 func OpenUntil(text string) time.Time {
 	text, _ = strings.CutPrefix(text, breakerOpen)
 	text, _, _ = strings.Cut(text, breakerProbe)

@@ -74,8 +74,8 @@ type RetryCommand struct {
 	Events []uuid.UUID
 }
 
-// RetryCommands returns the commands to a target to try deliveries now, with greater numbers than after, that were given
-// since a time of the server's clock.
+// RetryCommands returns the commands to a target to try deliveries now, with greater numbers than after, that were
+// given since a time of the server's clock.
 func (s *Store) RetryCommands(ctx context.Context, target string, after uint64, since time.Time) ([]RetryCommand,
 	error) {
 	where := &conditions{}

@@ -79,13 +79,15 @@ func (s *Store) ForwardStates(ctx context.Context, sources []string, since time.
 				WHERE kind = 'forward' AND started_at >= `+from+`
 			)
 		)
-		GROUP BY source, endpoint ORDER BY endpoint, source`, where.args, func(rows driver.Rows, f *event.ForwardState) error {
-		var refused string
-		err := rows.Scan(&f.Source, &f.Endpoint, &f.Requests, &f.LastAt, &f.Failures, &f.FailingSince, &f.Error, &refused)
-		f.FailingSince = zeroIfEpoch(f.FailingSince)
-		if f.Failures > 0 {
-			f.NextProbe = event.OpenUntil(refused)
-		}
-		return err
-	})
+		GROUP BY source, endpoint ORDER BY endpoint, source`, where.args,
+		func(rows driver.Rows, f *event.ForwardState) error {
+			var refused string
+			err := rows.Scan(&f.Source, &f.Endpoint, &f.Requests, &f.LastAt, &f.Failures, &f.FailingSince, &f.Error,
+				&refused)
+			f.FailingSince = zeroIfEpoch(f.FailingSince)
+			if f.Failures > 0 {
+				f.NextProbe = event.OpenUntil(refused)
+			}
+			return err
+		})
 }

@@ -72,8 +72,8 @@ type known struct {
 	From, To                                                                                              time.Time
 }
 
-// deliveredTenth gives the newest tenth of the events a delivery to crm with an attempt, and the span of the request. One
-// delivery in twenty has failed.
+// deliveredTenth gives the newest tenth of the events a delivery to crm with an attempt, and the span of the request.
+// One delivery in twenty has failed.
 var deliveredTenth = []string{
 	`INSERT INTO deliveries
 		(replay_id, endpoint, event_received_at, event_id, state, attempts, updated_at, subscriber, created_at, version)

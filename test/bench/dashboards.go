@@ -96,7 +96,8 @@ func (b *queries) all(ctx context.Context) error {
 }
 
 // board measures one dashboard and prints a line for each query and one for all.
-func (b *queries) board(ctx context.Context, w io.Writer, board string, queries []panels.Query) (missed int, err error) {
+func (b *queries) board(ctx context.Context, w io.Writer, board string, queries []panels.Query) (missed int,
+	err error) {
 	cells := make([][]string, len(queries))
 	total := []string{}
 	for _, r := range ranges {

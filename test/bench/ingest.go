@@ -108,8 +108,9 @@ func (b *webhooks) rateOf(part string, connections int) float64 {
 // print prints all results.
 func (b *webhooks) print() error {
 	table := b.table()
-	fmt.Fprintln(table, "\npart\tconnections\trequests/s\tp50 ms\tp99 ms\tslowest ms\tCPU s/1,000\tof ClickHouse\tof the "+
-		"load\tpeak RSS MiB\tfailed\t")
+	fmt.Fprintln(table,
+		"\npart\tconnections\trequests/s\tp50 ms\tp99 ms\tslowest ms\tCPU s/1,000\tof ClickHouse\tof the "+
+			"load\tpeak RSS MiB\tfailed\t")
 	for _, r := range b.runs {
 		var engine time.Duration
 		if len(r.cpu) > 1 {

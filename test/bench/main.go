@@ -76,7 +76,8 @@ func (b *bench) atMost(goal float64, name, format string, value float64) {
 }
 
 func (b *bench) aim(sign string, goal float64, reached bool, name, format string, value float64) {
-	b.figures = append(b.figures, figure{name, fmt.Sprintf(format, value), fmt.Sprintf(sign+format, goal), mark(reached)})
+	b.figures = append(b.figures, figure{name, fmt.Sprintf(format, value), fmt.Sprintf(sign+format, goal),
+		mark(reached)})
 }
 
 func mark(reached bool) string {

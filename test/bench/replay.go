@@ -206,7 +206,8 @@ func (b *deliveries) replay(ctx context.Context, bare float64) error {
 	b.note("(b) CPU s/1,000 of hooktape", "%.3f", milliseconds(cpu[0]))
 	b.note("(b) CPU s/1,000 of ClickHouse", "%.3f", milliseconds(cpu[1]))
 	b.note("(b) peak RSS, MiB", "%.0f", float64(peak>>20))
-	b.atMost(10*float64(b.events)/1e6, fmt.Sprintf("%d events frozen, s", b.events), "%.1f", begun.Sub(freezing).Seconds())
+	b.atMost(10*float64(b.events)/1e6, fmt.Sprintf("%d events frozen, s", b.events), "%.1f",
+		begun.Sub(freezing).Seconds())
 	return nil
 }
 

@@ -32,7 +32,8 @@ func (r *row) broken() error {
 	return nil
 }
 
-// printTable prints the fields of rows that have a tag column, and their sums. Rows are pointers to structs of one type.
+// printTable prints the fields of rows that have a tag column, and their sums. Rows are pointers to structs of one
+// type.
 func printTable(out io.Writer, rows []any) {
 	if len(rows) == 0 {
 		return

@@ -9,8 +9,8 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// Server serves a handler at a free loopback address, and can be down for a while. Its behaviour of type B may change at
-// any time.
+// Server serves a handler at a free loopback address, and can be down for a while. Its behaviour of type B may change
+// at any time.
 type Server[B any] struct {
 	Addr string
 

@@ -257,8 +257,8 @@ func (s *server) deliveryRoutes() {
 	reply(s, RoleReplay, "POST /deliveries/retry", huma.Operation{OperationID: "retry-deliveries",
 		MaxBodyBytes: maxBodyBytes, DefaultStatus: http.StatusOK,
 		Summary: "Retry deliveries",
-		Description: "Retrying ones are tried now. Those that failed or were cancelled are sent again by new replays, " +
-			"one for each endpoint and replay in which they failed (its parent), with the same options. Delivered " +
+		Description: "Retrying ones are tried now. Those that failed or were cancelled are sent again by new " +
+			"replays, one for each endpoint and replay in which they failed (its parent), with the same options. Delivered " +
 			"ones are never sent again; the events of those that a later replay has sent are left out."},
 		func(ctx context.Context, in *retryInput) (Retried, error) {
 			return s.as(ctx).RetryDeliveries(ctx, in.Key, in.Body.Value)
@@ -274,7 +274,8 @@ func (s *server) deliveryRoutes() {
 				return nil, err
 			}
 			in.selection.Replays = []string{string(in.ID)}
-			return s.deliveryPage(ctx, "/api/v1/replays/"+string(in.ID)+"/deliveries", in.selection, in.PageQuery, in.Format)
+			return s.deliveryPage(ctx, "/api/v1/replays/"+string(in.ID)+"/deliveries", in.selection, in.PageQuery,
+				in.Format)
 		})
 }
 

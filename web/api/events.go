@@ -223,8 +223,8 @@ func (s *server) eventRoutes() {
 			if body == nil {
 				body = []byte{}
 			}
-			return &bodyOutput{ContentType: octetStream, Disposition: `attachment; filename="` + string(in.ID) + `.body"`,
-				Body: body}, err
+			return &bodyOutput{ContentType: octetStream,
+				Disposition: `attachment; filename="` + string(in.ID) + `.body"`, Body: body}, err
 		})
 	reply(s, RoleRead, "GET /events/{id}/deliveries", huma.Operation{OperationID: "list-event-deliveries",
 		Errors:      []int{http.StatusNotFound},

@@ -223,8 +223,8 @@ func addFilter(query url.Values, filter, value string) {
 // beginningOfID matches the beginning of an event's id, of the years until 2039, and no number of a phone.
 var beginningOfID = regexp.MustCompile(`^01[0-9a-f]{6}-[0-9a-f]{4}-7`)
 
-// searched returns the filter that a text in the search box means: an event's id or its beginning, a filter by its name (step:paid), or
-// a text.
+// searched returns the filter that a text in the search box means: an event's id or its beginning, a filter by its name
+// (step:paid), or a text.
 func searched(text string) (filter, value string) {
 	if _, err := uuid.Parse(text); err == nil || beginningOfID.MatchString(text) {
 		return "id", text

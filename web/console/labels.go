@@ -76,7 +76,8 @@ var verdictHelp = map[string]string{
 		"bodies are legitimate.",
 	"method_not_allowed": "The request is not a POST: somebody opened the hook's URL in a browser.",
 	"aborted":            "The sender disconnected before its request was complete.",
-	"malformed":          "The request is not HTTP; the body shows its beginning. Correct the sender, or the proxy in front.",
+	"malformed": "The request is not HTTP; the body shows its beginning. Correct the sender, or the proxy " +
+		"in front.",
 }
 
 // number formats a number with thin spaces between thousands.

@@ -1,5 +1,5 @@
-// Package fetch downloads the ClickHouse engine, libchdb.so, into the user's cache: in one pinned version, completely or
-// not at all. Its makers publish it for all systems as an npm package, so fetch runs npm, which honours the user's
+// Package fetch downloads the ClickHouse engine, libchdb.so, into the user's cache: in one pinned version, completely
+// or not at all. Its makers publish it for all systems as an npm package, so fetch runs npm, which honours the user's
 // registry, proxy and certificates.
 package fetch
 
@@ -93,8 +93,8 @@ func npmPack(ctx context.Context, dir string, b build, out io.Writer) (string, e
 		return "", errors.New("fetching the engine was broken off")
 	}
 	if err != nil {
-		return "", fmt.Errorf("npm could not fetch the engine (%w): %s; check the network, the disk and npm's registry "+
-			"setting, then try again", err, strings.Join(strings.Fields(messages.String()), " "))
+		return "", fmt.Errorf("npm could not fetch the engine (%w): %s; check the network, the disk and npm's "+
+			"registry setting, then try again", err, strings.Join(strings.Fields(messages.String()), " "))
 	}
 	// The tarball is beside the cache now. A small disk may not hold both.
 	if err := os.RemoveAll(cache); err != nil {

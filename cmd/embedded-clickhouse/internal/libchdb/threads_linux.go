@@ -15,8 +15,8 @@ import (
 const threadStatistics = "\x00/proc/thread-self/schedstat\x00"
 
 // hideThreadStatistics makes the engine believe that the kernel has no statistics of threads, which nobody reads. A
-// confined process sees that the file exists, but cannot open it, and the engine would throw an exception in each thread
-// of each statement: a quarter of a small statement's processor time.
+// confined process sees that the file exists, but cannot open it, and the engine would throw an exception in each
+// thread of each statement: a quarter of a small statement's processor time.
 //
 // The engine looks once whether the file exists. It does not when the path is empty. A library without the path is left
 // as it is.
