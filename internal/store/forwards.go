@@ -67,7 +67,8 @@ func (s *Store) ForwardStates(ctx context.Context, sources []string, since time.
 	const sent = "outcome NOT IN ('not_sent', 'impossible', 'unknown')"
 	const broken = "(fallback != '' OR outcome IN ('timeout', 'broken_answer'))"
 	// An answer with any status is an answer: see ingest's breaker. GLOBAL is for clusters.
-	return collect(ctx, s.conn, "read the states of External Requests", `SELECT source, endpoint, count(), max(started_at),
+	return collect(ctx, s.conn, "read the states of External Requests", `
+		SELECT source, endpoint, count(), max(started_at),
 			countIf(failed), minIf(started_at, failed), argMaxIf(error, started_at, failed),
 			argMaxIf(error, started_at, fallback = 'failing' AND started_at > good)
 		FROM (

@@ -258,8 +258,8 @@ func (s *server) deliveryRoutes() {
 		MaxBodyBytes: maxBodyBytes, DefaultStatus: http.StatusOK,
 		Summary: "Retry deliveries",
 		Description: "Retrying ones are tried now. Those that failed or were cancelled are sent again by new " +
-			"replays, one for each endpoint and replay in which they failed (its parent), with the same options. Delivered " +
-			"ones are never sent again; the events of those that a later replay has sent are left out."},
+			"replays, one for each endpoint and replay in which they failed (its parent), with the same options. " +
+			"Delivered ones are never sent again; the events of those that a later replay has sent are left out."},
 		func(ctx context.Context, in *retryInput) (Retried, error) {
 			return s.as(ctx).RetryDeliveries(ctx, in.Key, in.Body.Value)
 		})

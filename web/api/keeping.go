@@ -58,9 +58,12 @@ type DiskStorage struct {
 	Total uint64 `json:"total" doc:"All bytes."`
 }
 
+// TableStorage is the space that a table takes.
+type TableStorage = store.TableStorage
+
 // StorageReport is the space that everything takes.
 type StorageReport struct {
-	Tables  []store.TableStorage  `json:"tables" doc:"The largest first."`
+	Tables  []TableStorage        `json:"tables" doc:"The largest first."`
 	Sources []store.SourceStorage `json:"sources" doc:"The one with the most events first."`
 	Spools  []SpoolStorage        `json:"spools" doc:"The spools of the process that answers."`
 	Disks   []DiskStorage         `json:"disks" doc:"The disks of ClickHouse, and that of the spools."`

@@ -6,7 +6,6 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"hooktape/internal/store"
 	"hooktape/web/api"
 )
 
@@ -131,8 +130,11 @@ func showRetention(v *visit) error {
 	if err != nil {
 		return err
 	}
-	differs := func(k store.RetentionStatus) bool { return k.Configured != k.InForce }
-	return v.show("retention", "Retention", retentionPage{report, slices.ContainsFunc(report.Kept, differs)})
+	p := retentionPage{RetentionReport: report}
+	for _, k := range report.Kept {
+		p.Differs = p.Differs || k.Configured != k.InForce
+	}
+	return v.show("retention", "Retention", p)
 }
 
 type storagePage struct {
@@ -143,7 +145,7 @@ type storagePage struct {
 }
 
 type tableRow struct {
-	store.TableStorage
+	api.TableStorage
 	Share float64 // of the largest
 }
 

@@ -264,10 +264,23 @@ func (b *Browser) Press(key string) {
 		input.DispatchKeyEvent(input.KeyUp).WithKey(key))
 }
 
-// Click clicks the first element that a selector finds, and waits for the page that it opens, if any.
+// Click clicks the first element that a selector finds, and waits for the page that it opens, if any. It tries again if
+// the page replaces the element before the click.
 func (b *Browser) Click(selector string) {
 	b.t.Helper()
-	b.Run(chromedp.Click(selector, chromedp.ByQuery))
+	click := func() error { return b.try(patience, chromedp.Click(selector, chromedp.ByQuery)) }
+	err := click()
+	for deadline := time.Now().Add(patience); replaced(err) && time.Now().Before(deadline); {
+		err = click()
+	}
+	if err != nil {
+		b.t.Fatalf("click %s: %v\n%s", selector, err, b.snapshot())
+	}
+}
+
+// replaced reports whether an element was no longer on the page when it was to be used.
+func replaced(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "Could not find node with given id")
 }
 
 // Resize sets the size of the window, in CSS pixels.
