@@ -3,7 +3,8 @@
 # The programs are static. vet and tests use the race detector where there is a C compiler for it; both share one build.
 # Without debug tables (-w) the thirty test programs link in half the time. Tests mostly wait, so three packages run at a
 # time; those that wait most begin, so that none of them runs alone at the end. With the race detector a program waits a
-# second before it exits, unless GORACE says otherwise.
+# second before it exits, unless GORACE says otherwise. golangci-lint reports from its cache with the paths of the clone that
+# it first saw, and no exclusion matches once that clone is gone: each clone has a cache of its own.
 version := $(shell git describe --tags --always --dirty 2>/dev/null)
 build := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(version)' -o bin/
 race := $(if $(shell command -v $${CC:-cc} 2>/dev/null),-race)
@@ -86,7 +87,7 @@ vet: ## check format and run go vet
 
 .PHONY: lint
 lint: vet ## run the linters of .golangci.yml (the first time it builds golangci-lint: 3 minutes)
-	go run $(GOLANGCI) run ./...
+	GOLANGCI_LINT_CACHE=$(CURDIR)/bin/lint-cache go run $(GOLANGCI) run ./...
 
 .PHONY: clean
 clean: ## remove bin/ (data/ and the engine's cache stay)
