@@ -168,6 +168,9 @@ func (c *Client) WholeID(ctx context.Context, kind event.Named, text string) (st
 	}
 	var found FoundID
 	err := c.get(ctx, "ids/"+string(kind)+"/"+url.PathEscape(text), nil, &found)
+	if p, ok := errors.AsType[*Problem](err); ok && len(p.Errors) == 1 {
+		p.Detail, p.Errors = p.Errors[0].Message, nil // the place is one of this request
+	}
 	return found.ID, err
 }
 

@@ -109,10 +109,10 @@ func (v *visit) tidiedDeliveries() url.Values {
 	for name, values := range query {
 		filter, _ := deliveryFilter(name)
 		for i, value := range values {
-			if !filter.IsTime() || v.shownTime(value) != "" { // a time in a query
+			if !filter.IsTime() {
 				continue
 			}
-			if at, err := v.typedTime(name, value); err == nil {
+			if at, err := v.typedTime(name, value); err == nil && at != value {
 				values[i], changed = at, true
 			}
 		}

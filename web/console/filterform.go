@@ -187,9 +187,12 @@ func (v *visit) shownTime(value string) string {
 	return t.In(v.zone).Format(inputTime)
 }
 
-// typedTime returns the time in an input of the form as a query has it. Of a time that clocks show twice it is the
-// first, for the end of a range the second.
+// typedTime returns the time in an input of the form as a query has it; a time of a query stays as it is. Of a time that
+// clocks show twice it is the first, for the end of a range the second.
 func (v *visit) typedTime(filter, value string) (string, error) {
+	if v.shownTime(value) != "" {
+		return value, nil
+	}
 	wall, err := time.Parse(inputTime, value)
 	if err != nil {
 		wall, err = time.Parse(inputTime+":05", value) // a browser may send seconds
