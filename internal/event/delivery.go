@@ -217,6 +217,7 @@ type Attempt struct {
 	// Overhead is the time from the end of the bot's request to the end of its answer, without the time spent waiting
 	// for the endpoint.
 	Overhead time.Duration `cbor:"20,keyasint,omitempty"`
+	Source   string        `cbor:"21,keyasint,omitempty"` // of the bot's request
 }
 
 // BrokenOff reports whether the bot of an attempt of AttemptForward got neither a whole answer nor the fallback: the

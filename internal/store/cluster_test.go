@@ -55,7 +55,7 @@ var singleAlone = map[string]string{
 		"its own",
 	"TestCluster":                "starts its own cluster",
 	"TestDeliveriesAreReordered": "creates tables of an earlier version",
-	"TestSpread":                 "needs no ClickHouse, like TestSpreadRefuses", "TestSpreadRefuses": "",
+	"TestSpread":                 "needs no ClickHouse, like the next two", "TestSpreadRefuses": "", "TestNextStep": "",
 }
 
 // TestOnCluster runs tests of this package again on tables with two shards: one test for each kind of statement, or all
@@ -63,12 +63,12 @@ var singleAlone = map[string]string{
 func TestOnCluster(t *testing.T) {
 	t.Parallel()
 	if !enginetest.Whole() {
-		enginetest.OnCluster(t, store.ShardedBy(), 8, "-test.run",
-			"^(TestFreezeReplay|TestOutcomes|TestReplays|TestSelectedByState|TestSubscriberByEitherID|TestRetention|TestPurge|TestOrderOverASetBackClock)$")
+		enginetest.OnCluster(t, store.ShardedBy(), 9, "-test.run",
+			"^(TestFreezeReplay|TestOutcomes|TestReplays|TestSelectedByState|TestSubscriberByEitherID|TestIDs|TestRetention|TestPurge|TestOrderOverASetBackClock)$")
 		return
 	}
 	names := slices.Collect(maps.Keys(singleAlone))
-	enginetest.OnCluster(t, store.ShardedBy(), 45, "-test.skip", "^("+strings.Join(names, "|")+")$")
+	enginetest.OnCluster(t, store.ShardedBy(), 47, "-test.skip", "^("+strings.Join(names, "|")+")$")
 }
 
 // TestCluster tests what only a cluster has, on one engine. The first four tests share a database.

@@ -7,6 +7,9 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
+// NextStep is nextStep.
+var NextStep = nextStep
+
 // MigrateUpTo migrates as a program that knows no later version than this one.
 func (s *Store) MigrateUpTo(ctx context.Context, version int64) error {
 	if err := s.createDatabase(ctx); err != nil {

@@ -87,6 +87,68 @@ func TestSearchEventsWithin(t *testing.T) {
 	}
 }
 
+// TestListRejectedEvents verifies that a list of rejected events, which are read in steps of time, has each of them once,
+// newest first, whatever page ends between two of the same time.
+func TestListRejectedEvents(t *testing.T) {
+	d := newDB(t)
+	var events []event.Event
+	var rejected []int
+	for n := range 90 { // over 3.6 days, two at each time
+		e := eventAt(dawn.Add(time.Duration(n/2)*115*time.Minute), n)
+		if n%3 == 0 {
+			e.Verdict = event.BadToken
+			rejected = append(rejected, n)
+		}
+		events = append(events, e)
+	}
+	d.insert(t, events...)
+	slices.Reverse(rejected)
+	for name, test := range map[string]struct {
+		sel  event.Selection
+		want []int
+	}{
+		"by verdict":  {event.Selection{Verdicts: []event.Verdict{event.BadToken}}, rejected},
+		"all":         {event.Selection{Rejected: true}, rejected},
+		"in a time":   {event.Selection{Rejected: true, From: &events[30].ReceivedAt, Until: &events[60].ReceivedAt}, rejected[10:20]},
+		"another one": {event.Selection{Verdicts: []event.Verdict{event.TooLarge}}, nil},
+	} {
+		for _, size := range []int{1, 7, 100} {
+			var got []int
+			page := store.Page{Limit: size}
+			for range len(events) {
+				found, err := d.ListEvents(background, test.sel, page)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, numbers(found)...)
+				if len(found) < size {
+					break
+				}
+				last := found[len(found)-1]
+				page.Before = &store.Cursor{At: last.ReceivedAt, ID: last.ID}
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("%s, pages of %d:\n got %v\nwant %v", name, size, got, test.want)
+			}
+		}
+	}
+}
+
+func TestNextStep(t *testing.T) {
+	for _, c := range []struct{ step, took, left, want time.Duration }{
+		{3 * time.Hour, time.Microsecond, 24 * time.Hour, 12 * time.Hour}, // four times the step
+		{3 * time.Hour, 0, 24 * time.Hour, 12 * time.Hour},
+		{12 * time.Hour, time.Second, 2 * time.Second, 24 * time.Hour}, // what fits into the time left
+		{12 * time.Hour, time.Second, 500 * time.Millisecond, 6 * time.Hour},
+		{12 * time.Hour, time.Second, time.Millisecond, 3 * time.Hour}, // the shortest step
+		{12 * time.Hour, time.Second, -time.Second, 3 * time.Hour},
+	} {
+		if got := store.NextStep(c.step, c.took, c.left); got != c.want {
+			t.Errorf("after a step of %s in %s, with %s left: %s, want %s", c.step, c.took, c.left, got, c.want)
+		}
+	}
+}
+
 // TestSubscriberByEitherID verifies that BotHelp's id and the messenger's both find a person, also together with other
 // conditions.
 func TestSubscriberByEitherID(t *testing.T) {
