@@ -43,11 +43,7 @@ var ownParams = []string{"sort", "all", "tags"}
 
 // analysis reads the address of a page, which may have further parameters.
 func (v *visit) analysis(further ...string) (analysis, error) {
-	query, err := url.ParseQuery(v.URL.RawQuery)
-	if err != nil {
-		return analysis{}, api.Invalidf("invalid query in the address: %v", err)
-	}
-	asked := url.Values{}
+	query, asked := v.URL.Query(), url.Values{}
 	for name, values := range query {
 		if !slices.Contains(ownParams, name) && !slices.Contains(further, name) {
 			asked[name] = values

@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -23,11 +22,7 @@ import (
 	"golang.org/x/net/html"
 
 	"hooktape/internal/event"
-	"hooktape/internal/store"
 	"hooktape/internal/testutil/enginetest"
-	"hooktape/replay"
-	"hooktape/web/api"
-	"hooktape/web/console"
 )
 
 // flowOf returns the requests of a subscriber at the steps start, offer and paid, as many as reached, an hour apart.
@@ -423,27 +418,7 @@ func TestAnalyticsOnOlderServer(t *testing.T) {
 	}))
 	defer older.Close()
 	dsn.Host = strings.TrimPrefix(older.URL, "http://")
-	logger := slog.New(slog.NewTextHandler(f.log, nil))
-	login := func() *person {
-		db, err := store.Open(dsn.String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { db.Close() })
-		handler, err := console.New(console.Options{Guard: api.NewGuard(logger), Logger: logger, Version: "test",
-			Direct: api.NewDirect(db, replay.NewService(db, func() []replay.Endpoint { return nil }, false),
-				replay.Actor{}),
-			Tokens:  []api.Token{{Name: "reader", Secret: readSecret, Role: api.RoleRead}},
-			Sources: func() []console.Source { return nil }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		server := httptest.NewServer(handler)
-		t.Cleanup(server.Close)
-		f.url = server.URL
-		return f.login(readSecret)
-	}
-	p := login()
+	p := f.consoleOn(dsn.String()).login(readSecret)
 	p.page("/analytics?source=flow&since=7d")
 	page := p.page("/analytics?source=flow&since=7d")
 	for _, want := range []string{"<h2>Funnel</h2>", "<h2>UTM tags</h2>", "<h2>Leads over time</h2>",
@@ -459,7 +434,7 @@ func TestAnalyticsOnOlderServer(t *testing.T) {
 		t.Errorf("the server refused %d queries, and the log has %d lines about it", refused.Load(), n)
 	}
 	away.Store(true)
-	if a := login().get("/analytics?source=flow&since=7d&goal=start&goal=paid"); a.status != http.StatusServiceUnavailable ||
+	if a := f.consoleOn(dsn.String()).login(readSecret).get("/analytics?source=flow&since=7d&goal=start&goal=paid"); a.status != http.StatusServiceUnavailable ||
 		broken.Load() != 1 {
 		t.Errorf("a server that does not answer was asked %d times; %d", broken.Load(), a.status)
 	}
