@@ -82,7 +82,7 @@ func (s *Server) forward(c *gin.Context, h *judged) {
 	var wait time.Duration
 	if x.admitted, wait = x.breaker.Admit(x.began); wait > 0 {
 		defer x.leave()
-		x.refuse(c, event.FallbackFailing, event.BreakerOpen(x.breaker.Snapshot(x.began).NextProbe))
+		x.refuse(c, event.FallbackFailing, "the endpoint is failing (its circuit breaker is open); nothing was sent")
 		return
 	}
 	defer x.settle()
@@ -106,7 +106,7 @@ func (s *Server) newExchange(h *judged) *exchange {
 	}
 	x.attempt = event.Attempt{ID: event.ForwardID(h.captured.ID, x.To), EventID: h.captured.ID, Endpoint: x.To,
 		URL: x.endpoint.StoredURL(), Number: 1, StartedAt: x.began, Kind: event.AttemptForward,
-		TraceID: h.captured.TraceID}
+		TraceID: h.captured.TraceID, Source: x.source}
 	return x
 }
 

@@ -434,7 +434,7 @@ func TestForwardBreaker(t *testing.T) {
 	// The event and what became of it are one record.
 	if r := s.records(1)[0]; r.Outcome == nil || r.Outcome.EventID != r.ID ||
 		r.Outcome.Fallback != event.FallbackFailing || r.Outcome.Outcome != event.OutcomeNotSent ||
-		!event.OpenUntil(r.Outcome.Error).After(r.Outcome.StartedAt.Truncate(time.Millisecond)) {
+		r.Outcome.Source != "price" {
 		t.Errorf("%+v", r)
 	}
 	if log := s.log.String(); strings.Count(log, "circuit breaker opens") != 1 {
@@ -442,7 +442,8 @@ func TestForwardBreaker(t *testing.T) {
 	}
 }
 
-// TestForwardInFlight: beyond max_in_flight bots get the fallback at once, and other sources their 200.
+// TestForwardInFlight: beyond max_in_flight bots get the fallback, and other sources their 200. The bot waits for the
+// disk, but no longer than a second.
 func TestForwardInFlight(t *testing.T) {
 	release := make(chan struct{})
 	b := newBackend(t, func(c net.Conn, r *http.Request) bool {
@@ -461,7 +462,9 @@ func TestForwardInFlight(t *testing.T) {
 	}
 	eventually(t, func() bool { return len(b.seen()) == 2 }, "two requests in flight")
 	before := s.spool.Stat().Appended
-	if got := s.post(priceHook, "{}"); got.body != instead || s.spool.Stat().Appended != before+1 {
+	asked := time.Now()
+	if got := s.post(priceHook, "{}"); got.body != instead ||
+		time.Since(asked) < time.Second && s.spool.Stat().Appended != before+1 {
 		t.Errorf("the third got %s, and was it on disk by then: %v", got.body, s.spool.Stat().Appended != before)
 	}
 	if got := s.post("/hooks/demo/"+token, "{}"); got.StatusCode != 200 {

@@ -350,7 +350,7 @@ func TestForwardMemoryOnAHangingDisk(t *testing.T) {
 	if n := s.handler.Reserved(); n < int64(len(body)) {
 		t.Errorf("%d bytes are reserved for a request of %d", n, len(body))
 	}
-	// Beyond max_in_flight the bot does not wait for the disk either.
+	// Its place among max_in_flight is free again, but not its memory.
 	if got := s.post(priceHook, body); got.body != instead {
 		t.Errorf("%d %s", got.StatusCode, got.body)
 	}
@@ -364,7 +364,7 @@ func TestForwardRefusesAtOnce(t *testing.T) {
 	b := newBackend(t, hangs)
 	gate := make(chan struct{})
 	s := newServer(t, func(c *config) { c.between = func(s ingest.Spool) ingest.Spool { return &slow{s, gate} } })
-	s.forwards(forwarding(b.url, func(f *ingest.Forward) { f.MaxInFlight = 1 }))
+	s.forwards(forwarding(b.url, func(f *ingest.Forward) { f.MaxInFlight, f.Deadline = 1, time.Hour }))
 	var first sync.WaitGroup
 	first.Go(func() { io.WriteString(s.dial(), request("POST", priceHook, "{}")) })
 	first.Wait()

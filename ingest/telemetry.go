@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -62,11 +63,10 @@ func newInstruments() *instruments {
 		c, _ := m.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(what))
 		return c
 	}
+	bounds := []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}
 	latency := func(name, what string, more ...float64) metric.Float64Histogram {
 		h, _ := m.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(what),
-			metric.WithExplicitBucketBoundaries(append([]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5,
-				5},
-				more...)...))
+			metric.WithExplicitBucketBoundaries(slices.Concat(bounds, more)...))
 		return h
 	}
 	refused := counter("hooktape.ingest.unavailable", "{request}",

@@ -63,7 +63,7 @@ func endpointLabel(name string) attribute.KeyValue {
 
 // observation has the values of the gauges. It is empty while another process delivers.
 type observation struct {
-	waiting    map[attribute.Set]int64 // deliveries in memory, by endpoint and queue
+	workers    map[attribute.Set][]*worker // by endpoint and queue
 	delivering bool
 	targets    []*target      // of configured endpoints
 	replays    []event.Replay // unfinished
@@ -87,7 +87,11 @@ func observe(now func() *observation) (stop func()) {
 		"Deliveries of unfinished replays, by endpoint and state: open, delivered, failed.")
 	registration, err := m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		seen := now()
-		for labels, n := range seen.waiting {
+		for labels, workers := range seen.workers {
+			n := int64(0)
+			for _, w := range workers {
+				n += w.open.Load()
+			}
 			o.ObserveInt64(waiting, n, metric.WithAttributeSet(labels))
 		}
 		if seen.delivering {
@@ -100,6 +104,25 @@ func observe(now func() *observation) (stop func()) {
 		return func() {}
 	}
 	return func() { _ = registration.Unregister() }
+}
+
+// observe stores the result of a reconcile for the metrics.
+func (r *Runner) observe(endpoints []Endpoint) {
+	o := &observation{workers: map[attribute.Set][]*worker{}, delivering: true, replays: r.replays.unfinished()}
+	for _, e := range endpoints {
+		if t := r.targetOf(e); t != nil {
+			o.targets = append(o.targets, t)
+		}
+	}
+	for queue, w := range r.workers {
+		kind := event.LiveDelivery
+		if w.config.isReplay() {
+			kind = "replay"
+		}
+		labels := attribute.NewSet(endpointLabel(queue.Endpoint), attrQueue.String(kind))
+		o.workers[labels] = append(o.workers[labels], w)
+	}
+	r.observed.Store(o)
 }
 
 func observeEndpoints(o metric.Observer, gauge metric.Int64ObservableGauge, targets []*target) {

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"golang.org/x/time/rate"
 
 	"hooktape/internal/event"
@@ -334,24 +333,34 @@ func (r *Runner) workerEnded(w *worker) {
 	}
 }
 
-// retryNow carries out new commands to try deliveries now.
+// retryKey identifies a command to a target. Two commands at once may have one number.
+type retryKey struct {
+	number uint64
+	at     time.Time
+}
+
+// retryNow carries out new commands to try deliveries now. A process that starts, or takes over, carries out those of
+// the last day: a command does not concern deliveries that were tried after it.
 func (r *Runner) retryNow(ctx context.Context, steering map[string]store.Steered) error {
 	for _, w := range r.workers {
 		target := w.config.queue.Endpoint
 		if w.config.isReplay() {
 			target = w.config.queue.ReplayID.String()
 		}
-		last := steering[target].Retry
-		if last <= w.lastRetry {
+		if steering[target].Retries == uint64(len(w.retries)) {
 			continue
 		}
-		commands, err := r.store.RetryCommands(ctx, target, w.lastRetry, time.Now().Add(-retryMemory))
+		commands, err := r.store.RetryCommands(ctx, target)
 		if err != nil {
 			return fmt.Errorf("read commands: %w", err)
 		}
-		w.lastRetry = last
+		carriedOut := w.retries
+		w.retries = map[retryKey]bool{}
 		for _, c := range commands {
-			w.lastRetry = max(last, c.Number)
+			key := retryKey{c.Number, c.At}
+			if w.retries[key] = true; carriedOut[key] {
+				continue
+			}
 			if time.Since(c.At) < leaseTime { // not one that an earlier worker has carried out
 				w.sender.ProbeNow(time.Now())
 			}
@@ -360,10 +369,6 @@ func (r *Runner) retryNow(ctx context.Context, steering map[string]store.Steered
 	}
 	return nil
 }
-
-// retryMemory is how old a command to try deliveries now may be: a process that starts, or takes over, carries out
-// those of the last hours. A command does not concern deliveries that were tried after it.
-const retryMemory = 24 * time.Hour
 
 // withAdHoc adds the endpoints of running replays to a URL to the configured ones.
 func (r *Runner) withAdHoc(endpoints []Endpoint) []Endpoint {
@@ -386,22 +391,4 @@ func (r *Runner) pollerOf(e Endpoint) *poller {
 		return w.poller
 	}
 	return nil
-}
-
-// observe stores the result of a reconcile for the metrics.
-func (r *Runner) observe(endpoints []Endpoint) {
-	o := &observation{waiting: map[attribute.Set]int64{}, delivering: true, replays: r.replays.unfinished()}
-	for _, e := range endpoints {
-		if t := r.targetOf(e); t != nil {
-			o.targets = append(o.targets, t)
-		}
-	}
-	for queue, w := range r.workers {
-		kind := event.LiveDelivery
-		if w.config.isReplay() {
-			kind = "replay"
-		}
-		o.waiting[attribute.NewSet(endpointLabel(queue.Endpoint), attrQueue.String(kind))] += w.open.Load()
-	}
-	r.observed.Store(o)
 }

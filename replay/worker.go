@@ -86,7 +86,7 @@ type worker struct {
 	mu      sync.Mutex
 	news    news
 
-	lastRetry uint64 // number of the last command to retry that the runner has passed on
+	retries map[retryKey]bool // commands of the last day to try deliveries now; only the runner uses it
 
 	// Reasons for the worker's end, besides the end of its context. They are set when run returns.
 	done   bool   // the replay has nothing left to send

@@ -137,7 +137,7 @@ func filled(t *testing.T) db {
 				StartedAt: at, Duration: 1234567, Outcome: event.OutcomeStatus,
 				ResponseHeaders: []event.Header{{Name: "A", Value: "b"}}, ResponseBody: every,
 				Kind: event.AttemptForward, Fallback: event.FallbackRefused, MissingKeys: []string{"price",
-					"paid"}, ResponseBytes: 1 << 40, Overhead: 1234567}}))
+					"paid"}, ResponseBytes: 1 << 40, Overhead: 1234567, Source: "demo"}}))
 	}
 	must(d.SaveReplay(background, event.Replay{ID: uuid.New(), CreatedAt: at, UpdatedAt: at,
 		State: event.ReplayCompleted, Selection: event.Selection{Text: "ё"},

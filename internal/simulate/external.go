@@ -73,7 +73,7 @@ func exchange(asked *event.Event) event.Attempt {
 	d := externalDice(asked)
 	a := event.Attempt{ID: event.ForwardID(asked.ID, externalEndpoint), EventID: asked.ID, Endpoint: externalEndpoint,
 		URL: externalURL, Number: 1, StartedAt: asked.ReceivedAt.Add(time.Millisecond), Kind: event.AttemptForward,
-		Outcome: event.OutcomeDelivered, TraceID: asked.TraceID,
+		Source: asked.Source, Outcome: event.OutcomeDelivered, TraceID: asked.TraceID,
 		Duration: time.Duration(20+d.Early(300)) * time.Millisecond,
 		Overhead: time.Duration(600+d.Early(6000)) * time.Microsecond}
 	query, _ := url.ParseQuery(asked.Query) // it is ours

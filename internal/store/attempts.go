@@ -16,7 +16,7 @@ import (
 
 const attemptColumns = `id, event_id, endpoint, url, replay_id, number, started_at, duration_ms, outcome,
 	status_code, error, request_headers, response_headers, response_body,
-	trace_id, kind, fallback, missing_keys, response_bytes, overhead_ms`
+	trace_id, kind, fallback, missing_keys, response_bytes, overhead_ms, source`
 
 func (s *Store) insertAttempts(ctx context.Context, token string, attempts []event.Attempt) error {
 	return s.insert(ctx, token, "attempts ("+attemptColumns+")", func(batch driver.Batch) error {
@@ -25,7 +25,8 @@ func (s *Store) insertAttempts(ctx context.Context, token string, attempts []eve
 				milliseconds(a.Duration), string(a.Outcome), a.StatusCode, a.Error,
 				headerTuples(a.RequestHeaders), headerTuples(a.ResponseHeaders), a.ResponseBody,
 				hex.EncodeToString(a.TraceID[:]), string(cmp.Or(a.Kind, event.AttemptDelivery)), string(a.Fallback),
-				slices.Concat([]string{}, a.MissingKeys), a.ResponseBytes, milliseconds(a.Overhead)); err != nil {
+				slices.Concat([]string{}, a.MissingKeys), a.ResponseBytes, milliseconds(a.Overhead),
+				a.Source); err != nil {
 				return fmt.Errorf("attempt %s: %w", a.ID, err)
 			}
 		}
@@ -81,7 +82,7 @@ func scanAttempt(rows driver.Rows, a *event.Attempt) error {
 	var sent, headers []map[string]any
 	if err := rows.Scan(&a.ID, &a.EventID, &a.Endpoint, &a.URL, &a.ReplayID, &a.Number, &a.StartedAt, &duration,
 		&outcome, &a.StatusCode, &a.Error, &sent, &headers, &body, &trace,
-		&kind, &fallback, &a.MissingKeys, &a.ResponseBytes, &overhead); err != nil {
+		&kind, &fallback, &a.MissingKeys, &a.ResponseBytes, &overhead, &a.Source); err != nil {
 		return err
 	}
 	a.Duration = fromMilliseconds(duration)

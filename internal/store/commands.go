@@ -32,15 +32,19 @@ type Steered struct {
 	At     time.Time
 	// Rate is the last rate set; nil if none was, because 0 means no limit.
 	Rate *float64
-	// Retry is the number of the last command to try deliveries now, 0 if there was none: see Store.RetryCommands.
-	Retry uint64
+	// Retries is how many commands to try deliveries now Store.RetryCommands returns.
+	Retries uint64
 }
+
+// recentRetry is the condition for a command to try deliveries now: one of the last day, by the server's clock. Without
+// an end they would be read again at each start.
+const recentRetry = "action = 'retry' AND at >= now() - INTERVAL 1 DAY"
 
 // lastCommands is a subquery with one row per target of a command. No command undoes a cancel, for example a concurrent
 // pause by another person or by a rule.
-const lastCommands = `(SELECT target, last.1 AS action, if(last.3 = '', 'by ' || last.2, last.3 || ' (by ' || last.2 || ')') AS why, last.4 AS number, last.5 AS at, rate_set, rate, retry FROM
+const lastCommands = `(SELECT target, last.1 AS action, if(last.3 = '', 'by ' || last.2, last.3 || ' (by ' || last.2 || ')') AS why, last.4 AS number, last.5 AS at, rate_set, rate, retries FROM
 	(SELECT target, argMaxIf((action, by, reason, number, at), (action = 'cancel', number, at), action NOT IN ('set-rate', 'retry')) AS last,
-		countIf(action = 'set-rate') > 0 AS rate_set, argMaxIf(rate, (number, at), action = 'set-rate') AS rate, maxIf(number, action = 'retry') AS retry
+		countIf(action = 'set-rate') > 0 AS rate_set, argMaxIf(rate, (number, at), action = 'set-rate') AS rate, countIf(` + recentRetry + `) AS retries
 	FROM commands GROUP BY target))`
 
 // Steering returns the combined commands of each target, by its name or id.
@@ -50,11 +54,11 @@ func (s *Store) Steering(ctx context.Context) (map[string]Steered, error) {
 		Steered
 	}
 	rows, err := collect(ctx, s.conn, "read commands",
-		"SELECT target, action, why, number, at, rate_set, rate, retry FROM "+lastCommands, nil,
+		"SELECT target, action, why, number, at, rate_set, rate, retries FROM "+lastCommands, nil,
 		func(rows driver.Rows, r *row) error {
 			var set uint8
 			var rate float64
-			err := rows.Scan(&r.target, (*string)(&r.Action), &r.Why, &r.Number, &r.At, &set, &rate, &r.Retry)
+			err := rows.Scan(&r.target, (*string)(&r.Action), &r.Why, &r.Number, &r.At, &set, &rate, &r.Retries)
 			if set != 0 {
 				r.Rate = &rate
 			}
@@ -74,15 +78,11 @@ type RetryCommand struct {
 	Events []uuid.UUID
 }
 
-// RetryCommands returns the commands to a target to try deliveries now, with greater numbers than after, that were
-// given since a time of the server's clock.
-func (s *Store) RetryCommands(ctx context.Context, target string, after uint64, since time.Time) ([]RetryCommand,
-	error) {
+// RetryCommands returns the commands of the last day to a target to try deliveries now.
+func (s *Store) RetryCommands(ctx context.Context, target string) ([]RetryCommand, error) {
 	where := &conditions{}
 	where.add("target = {}", "String", target)
-	where.add("number > {}", "UInt64", after)
-	where.addTime("at >= {}", since)
-	where.require("action = 'retry'")
+	where.require(recentRetry)
 	return collect(ctx, s.conn, "read commands", "SELECT number, at, events FROM commands WHERE "+where.String()+
 		" ORDER BY number", where.args, func(rows driver.Rows, c *RetryCommand) error {
 		return rows.Scan(&c.Number, &c.At, &c.Events)

@@ -90,16 +90,19 @@ func TestManyIDs(t *testing.T) {
 			t.Errorf("by the ids of %s: %d frozen, %v", what, n, err)
 		}
 	}
-	command := event.Command{Target: "crm", Action: event.ActionRetry, Events: ids[:10_000]}
-	if err := d.AddCommand(background, command); err != nil {
-		t.Fatal(err)
+	for _, command := range []event.Command{{Target: "crm", Action: event.ActionRetry, Events: ids[:10_000]},
+		{Target: "mailing", Action: event.ActionRetry}, {Target: "crm", Action: event.ActionPause}} {
+		if err := d.AddCommand(background, command); err != nil {
+			t.Fatal(err)
+		}
 	}
-	commands, err := d.RetryCommands(background, "crm", 0, dawn)
+	d.exec(t, "INSERT INTO commands (target, action, at) VALUES ('crm', 'retry', now64(6) - INTERVAL 25 HOUR)")
+	commands, err := d.RetryCommands(background, "crm")
 	if err != nil || len(commands) != 1 || len(commands[0].Events) != 10_000 {
 		t.Fatalf("%d commands, %v", len(commands), err)
 	}
-	if commands, err = d.RetryCommands(background, "crm", commands[0].Number, dawn); err != nil || len(commands) > 0 {
-		t.Errorf("%d new commands, %v", len(commands), err)
+	if steering, err := d.Steering(background); err != nil || steering["crm"].Retries != 1 {
+		t.Errorf("%+v, %v", steering, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -57,38 +58,23 @@ func (c *conditions) addForwarded(sel event.Selection, term string, values []str
 	c.add("id IN (SELECT event_id FROM attempts WHERE "+c.forwarded(from, to)+" AND "+term+")", "Array(String)", values)
 }
 
-// ForwardStates returns how each endpoint has answered the External Requests of sources since a time: by endpoint and
-// source.
-func (s *Store) ForwardStates(ctx context.Context, sources []string, since time.Time) ([]event.ForwardState, error) {
+// ForwardStates returns how endpoints fail the bots of sources, with the failures since a time: of each source and
+// endpoint whose last External Request that was sent has failed. An answer with any status is an answer.
+func (s *Store) ForwardStates(ctx context.Context, since time.Time) ([]event.ForwardState, error) {
 	where := &conditions{}
-	where.addTime("received_at >= {}", since.Add(-forwardSpan))
-	where.add("source IN {}", "Array(String)", sources)
-	from := where.bindTime(since)
-	const sent = "outcome NOT IN ('not_sent', 'impossible', 'unknown')"
-	const broken = "(fallback != '' OR outcome IN ('timeout', 'broken_answer'))"
-	// An answer with any status is an answer: see ingest's breaker. GLOBAL is for clusters.
-	return collect(ctx, s.conn, "read the states of External Requests", `
-		SELECT source, endpoint, count(), max(started_at),
-			countIf(failed), minIf(started_at, failed), argMaxIf(error, started_at, failed),
-			argMaxIf(error, started_at, fallback = 'failing' AND started_at > good)
-		FROM (
-			SELECT *, `+sent+" AND "+broken+` AND started_at > good AS failed FROM (
-				SELECT source, endpoint, started_at, error, fallback, outcome,
-					maxIf(started_at, `+sent+" AND NOT "+broken+`) OVER (PARTITION BY source, endpoint) AS good
-				FROM attempts GLOBAL INNER JOIN (SELECT id AS event_id, source FROM events WHERE `+where.String()+`) AS requests
-					USING event_id
-				WHERE kind = 'forward' AND started_at >= `+from+`
-			)
-		)
-		GROUP BY source, endpoint ORDER BY endpoint, source`, where.args,
+	where.addTime("started_at >= {}", since)
+	where.require("kind = 'forward' AND outcome NOT IN ('not_sent', 'impossible', 'unknown')")
+	const failed = "(fallback != '' OR outcome IN ('timeout', 'broken_answer'))"
+	// GLOBAL is for clusters. Failures are few, and the answered requests become one row for each source and endpoint.
+	return collect(ctx, s.conn, "read the states of External Requests", fmt.Sprintf(`
+		SELECT source, endpoint, count(), min(started_at), argMax(error, started_at)
+		FROM attempts GLOBAL LEFT JOIN (
+			SELECT source, endpoint, max(started_at) AS answered_at FROM attempts WHERE %[1]s AND NOT %[2]s
+			GROUP BY source, endpoint
+		) AS answered USING (source, endpoint)
+		WHERE %[1]s AND %[2]s AND started_at > answered_at
+		GROUP BY source, endpoint ORDER BY endpoint, source`, where, failed), where.args,
 		func(rows driver.Rows, f *event.ForwardState) error {
-			var refused string
-			err := rows.Scan(&f.Source, &f.Endpoint, &f.Requests, &f.LastAt, &f.Failures, &f.FailingSince, &f.Error,
-				&refused)
-			f.FailingSince = zeroIfEpoch(f.FailingSince)
-			if f.Failures > 0 {
-				f.NextProbe = event.OpenUntil(refused)
-			}
-			return err
+			return rows.Scan(&f.Source, &f.Endpoint, &f.Failures, &f.FailingSince, &f.Error)
 		})
 }

@@ -27,14 +27,6 @@ type DeliveryCursor struct {
 // fork is event.DeliveryID.Fork as an expression.
 const fork = "lower(substring(hex(SHA256(concat(toString(replay_id), endpoint))), 1, 8))"
 
-// failureLine is the line that deliveries of a failure group share: the first line of the answer or, without an answer,
-// the error. Numbers, and hexadecimal ids, are #.
-const failureLine = "replaceRegexpAll(if(status_code != 0, answer, splitByString('; ', error)[1]), " +
-	"'\\\\b[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*\\\\b|[0-9]+', '#')"
-
-// failureGroup is the key of a delivery's failure group.
-const failureGroup = "lower(hex(sipHash64(endpoint, status_code, outcome, " + failureLine + ")))"
-
 // deliveriesMatching turns a selection into conditions over the table deliveries FINAL.
 func deliveriesMatching(sel event.DeliverySelection) (*conditions, error) {
 	c := &conditions{}
@@ -102,16 +94,16 @@ var deliveryConditionOf = map[string]func(*conditions, event.DeliverySelection){
 	"last_attempt_from":  since("last_attempt_at", func(s event.DeliverySelection) *time.Time { return s.LastFrom }),
 	"last_attempt_until": until("last_attempt_at", func(s event.DeliverySelection) *time.Time { return s.LastUntil }),
 	"id": func(c *conditions, sel event.DeliverySelection) {
-		events := make([]uuid.UUID, len(sel.IDs))
+		events, ids := make([]uuid.UUID, len(sel.IDs)), make([]string, len(sel.IDs))
 		for i, text := range sel.IDs {
-			id, _ := event.ParseDeliveryID(text) // an invalid one has the zero event
-			events[i] = id.Event
+			id, _ := event.ParseDeliveryID(text) // an invalid one matches nothing
+			events[i], ids[i] = id.Event, id.String()
 		}
 		c.receivedWith(events)
 		if len(events) <= maxParameters { // for the index; of more it is as long as the ids
 			c.add("event_id IN {}", "Array(UUID)", uuidStrings(events))
 		}
-		c.add("concat(toString(event_id), '-', "+fork+") IN {}", "Array(String)", sel.IDs)
+		c.add("concat(toString(event_id), '-', "+fork+") IN {}", "Array(String)", ids)
 	},
 }
 
@@ -227,146 +219,4 @@ func (s *Store) CountSelectedDeliveries(ctx context.Context, sel event.DeliveryS
 		func(rows driver.Rows, c *DeliveryCount) error {
 			return rows.Scan(&c.ReplayID, &c.Endpoint, (*string)(&c.State), &c.N, &c.First, &c.Last)
 		})
-}
-
-// FailureGroup is a number of deliveries that failed alike.
-type FailureGroup struct {
-	Key         string // for DeliverySelection.Groups
-	Endpoint    string
-	StatusCode  uint16 // 0 without an answer
-	Outcome     event.Outcome
-	Line        string // the shared first line of the answer, or the shared error; numbers are #
-	FirstSeen   time.Time
-	LastSeen    time.Time
-	States      map[event.DeliveryState]uint64
-	Resolved    uint64 // deliveries whose event was delivered to the endpoint later
-	Subscribers uint64
-	Example     event.DeliveryKey // the delivery that was tried last
-}
-
-// Failures are the failure groups of a selection of deliveries.
-type Failures struct {
-	Groups []FailureGroup
-	// Count and Resolved count the deliveries of all groups, also of those beyond the limit.
-	Count    uint64
-	Resolved uint64
-}
-
-// FailureGroups groups selected deliveries that failed, those seen last first; at most limit. Without states in the
-// selection they are the failed and the retrying ones.
-func (s *Store) FailureGroups(ctx context.Context, sel event.DeliverySelection, limit int) (list Failures, err error) {
-	if len(sel.States) == 0 {
-		sel.States = event.FailureStates
-	}
-	where, err := deliveriesMatching(sel)
-	if err != nil {
-		return list, err
-	}
-	where.require("state NOT IN ('delivered', 'pending')")
-	delivered := &conditions{args: where.args}
-	if err := delivered.addDeliveries(event.DeliverySelection{From: sel.From, Until: sel.Until,
-		Endpoints: sel.Endpoints, States: []event.DeliveryState{event.Delivered}}); err != nil {
-		return list, err
-	}
-	const resolved = "countIf(delivered_at > updated_at)"
-	sql := fmt.Sprintf(`SELECT %[1]s AS key, any(endpoint), any(status_code), any(outcome), any(%[2]s),
-			min(if(first_attempt_at > toDateTime64(0, 6, 'UTC'), first_attempt_at, updated_at)), max(updated_at),
-			CAST(sumMap(map(toString(state), toUInt64(1))), 'Map(String, UInt64)'), %[3]s, uniqExact(subscriber),
-			argMax((replay_id, event_id), updated_at).1, argMax((replay_id, event_id), updated_at).2,
-			sum(count()) OVER (), sum(%[3]s) OVER ()
-		FROM (SELECT * FROM deliveries FINAL WHERE %[4]s) AS failures
-		LEFT JOIN (SELECT endpoint, event_id, max(updated_at) AS delivered_at FROM deliveries FINAL
-			WHERE %[5]s AND event_id IN (SELECT event_id FROM deliveries FINAL WHERE %[4]s)
-			GROUP BY endpoint, event_id) AS later USING (endpoint, event_id)
-		GROUP BY key ORDER BY 7 DESC, key LIMIT %[6]d`, failureGroup, failureLine, resolved, where, delivered, limit)
-	list.Groups, err = collect(with(ctx, byMonth), s.patient, "group failures", sql, delivered.args,
-		func(rows driver.Rows, g *FailureGroup) error {
-			states := map[string]uint64{}
-			err := rows.Scan(&g.Key, &g.Endpoint, &g.StatusCode, (*string)(&g.Outcome), &g.Line, &g.FirstSeen,
-				&g.LastSeen, &states, &g.Resolved, &g.Subscribers, &g.Example.ReplayID, &g.Example.EventID,
-				&list.Count, &list.Resolved)
-			g.States, g.Example.Endpoint = typed[event.DeliveryState](states), g.Endpoint
-			return err
-		})
-	return list, err
-}
-
-// EventsToRetry returns the events of selected deliveries in order of arrival, each once; at most limit.
-func (s *Store) EventsToRetry(ctx context.Context, sel event.DeliverySelection, limit int) ([]uuid.UUID, error) {
-	where, err := deliveriesMatching(sel)
-	if err != nil {
-		return nil, err
-	}
-	return collect(with(ctx, byMonth), s.patient, "read deliveries", fmt.Sprintf(
-		"SELECT event_id FROM deliveries FINAL WHERE %s ORDER BY event_position, event_id LIMIT 1 BY event_id LIMIT %d",
-		where, limit), where.args, scanID)
-}
-
-// retried returns the condition that an event has one of the selected deliveries. If only those in some states are
-// selected, those of a replay whose events a later replay to the same endpoint has delivered, or still will, do not
-// count.
-func (c *conditions) retried(sel event.DeliverySelection) (string, error) {
-	d := &conditions{args: c.args}
-	if err := d.addDeliveries(sel); err != nil {
-		return "", err
-	}
-	parents := slices.DeleteFunc(slices.Clone(sel.Replays), func(id string) bool { return uuid.Validate(id) != nil })
-	if len(parents) > 0 && len(sel.States) > 0 {
-		d.require("(endpoint, event_id) NOT IN (SELECT endpoint, event_id FROM deliveries FINAL WHERE " +
-			"state NOT IN ('failed', 'cancelled') AND replay_id GLOBAL IN (SELECT id FROM replays WHERE created_at > " +
-			"(SELECT max(created_at) FROM replays WHERE id IN " + d.bind("Array(UUID)", parents) + ")))")
-	}
-	c.args = d.args
-	return "id IN (SELECT event_id FROM deliveries FINAL WHERE " + d.String() + ")", nil
-}
-
-// OpenRetries describes the open deliveries of a queue in which some wait for a retry.
-type OpenRetries struct {
-	Retrying uint64    // those that wait for their next attempt
-	Next     time.Time // of the first of these attempts
-	Others   uint64    // the other open ones
-	Free     uint64    // the others of subscribers without a delivery that waits for its next attempt
-}
-
-// OpenRetries returns the open deliveries of a queue.
-func (s *Store) OpenRetries(ctx context.Context, q Queue) (open OpenRetries, err error) {
-	where := q.conditions()
-	where.require(openState)
-	err = s.conn.QueryRow(with(ctx, byMonth), `SELECT sum(retrying), minIf(next, retrying > 0), sum(others), sumIf(others, retrying = 0)
-		FROM (SELECT subscriber, countIf(state = 'retrying') AS retrying, minIf(next_at, state = 'retrying') AS next, countIf(state != 'retrying') AS others
-			FROM deliveries FINAL WHERE `+where.String()+` GROUP BY subscriber)`, where.args...).Scan(&open.Retrying,
-		&open.Next, &open.Others, &open.Free)
-	return open, explain("read retries", err)
-}
-
-// Earlier is a delivery of the same subscriber for which another one waits.
-type Earlier struct {
-	event.DeliveryKey
-	State event.DeliveryState
-}
-
-// EarlierDeliveries returns, for deliveries of a queue with order up to a position, the first open delivery of the same
-// subscriber, by subscriber. It may be the delivery itself. It groups the versions of these subscribers' deliveries,
-// because FINAL would merge the whole queue.
-func (s *Store) EarlierDeliveries(ctx context.Context, q Queue, subscribers []string, upTo time.Time) (
-	map[string]Earlier, error) {
-	where := q.conditions()
-	where.add("subscriber IN {}", "Array(String)", subscribers)
-	where.addTime("event_position <= {}", upTo)
-	type row struct {
-		subscriber string
-		Earlier
-	}
-	rows, err := collect(ctx, s.conn, "read deliveries",
-		"SELECT subscriber, event_id, argMax(state, version) AS last FROM deliveries WHERE "+where.String()+
-			" GROUP BY subscriber, event_position, event_id HAVING NOT "+inStates("last", event.FinalStates)+
-			" ORDER BY event_position, event_id LIMIT 1 BY subscriber", where.args,
-		func(rows driver.Rows, r *row) error {
-			return rows.Scan(&r.subscriber, &r.EventID, (*string)(&r.State))
-		})
-	first := map[string]Earlier{}
-	for _, r := range rows {
-		first[r.subscriber] = r.Earlier
-	}
-	return first, err
 }

@@ -283,7 +283,7 @@ func TestRetryOfSomeStates(t *testing.T) {
 	if err != nil || result.Waiting != 1 || result.Asked != 0 || result.Failed != 0 {
 		t.Errorf("pending ones: %+v, %v", result, err)
 	}
-	commands, err := f.db.RetryCommands(ctx, r.ID.String(), 0, time.Now().Add(-time.Hour))
+	commands, err := f.db.RetryCommands(ctx, r.ID.String())
 	if err != nil || len(commands) != 1 || len(commands[0].Events) != 0 {
 		t.Errorf("the commands are %+v, %v", commands, err)
 	}

@@ -45,12 +45,11 @@ func (d *Direct) forwards(ctx context.Context) (map[string][]event.ForwardState,
 	if len(to) == 0 {
 		return nil, nil
 	}
-	sources := slices.Sorted(maps.Keys(to))
-	found, err := d.store.ForwardStates(ctx, sources, time.Now().Add(-forwardsSince))
+	failing, err := d.store.ForwardStates(ctx, time.Now().Add(-forwardsSince))
 	list := map[string][]event.ForwardState{}
-	for _, source := range sources {
-		state := event.ForwardState{Source: source} // of a source that has not forwarded anything
-		for _, f := range found {
+	for _, source := range slices.Sorted(maps.Keys(to)) {
+		state := event.ForwardState{Source: source}
+		for _, f := range failing {
 			if f.Source == source && f.Endpoint == to[source] {
 				state = f
 			}
@@ -58,6 +57,20 @@ func (d *Direct) forwards(ctx context.Context) (map[string][]event.ForwardState,
 		list[to[source]] = append(list[to[source]], state)
 	}
 	return list, err
+}
+
+// EndpointStatus returns the state of delivery to a configured endpoint. If there is none, it returns a [*Problem] with
+// the status 404.
+func (d *Direct) EndpointStatus(ctx context.Context, name string) (replay.EndpointStatus, error) {
+	list, err := d.service.Endpoints(ctx)
+	if err != nil {
+		return replay.EndpointStatus{}, err
+	}
+	i := slices.IndexFunc(list, func(e replay.EndpointStatus) bool { return e.Name == name })
+	if i < 0 {
+		return replay.EndpointStatus{}, Problemf(http.StatusNotFound, "there is no endpoint %q in the configuration", name)
+	}
+	return list[i], nil
 }
 
 // SteerEndpoint pauses or resumes all deliveries to an endpoint, live and in replays. reason is for people, and may be
@@ -111,17 +124,12 @@ func (s *server) steerEndpointRoute(action event.Action, summary, description st
 		huma.Operation{OperationID: string(action) + "-endpoint",
 			DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound},
 			Summary: summary, Description: description + acceptedLater},
-		func(ctx context.Context, in *endpointSteering) (Endpoint, error) {
+		func(ctx context.Context, in *endpointSteering) (replay.EndpointStatus, error) {
 			d := s.as(ctx)
-			list, err := d.Endpoints(ctx)
+			status, err := d.EndpointStatus(ctx, in.Name)
 			if err != nil {
-				return Endpoint{}, err
+				return status, err
 			}
-			i := slices.IndexFunc(list, func(e Endpoint) bool { return e.Name == in.Name })
-			if i < 0 {
-				return Endpoint{}, Problemf(http.StatusNotFound, "there is no endpoint %q in the configuration",
-					in.Name)
-			}
-			return list[i], d.SteerEndpoint(ctx, in.Name, action, in.Reason)
+			return status, d.SteerEndpoint(ctx, in.Name, action, in.Reason)
 		})
 }

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"hooktape/internal/event"
-	"hooktape/internal/outbound"
 	"hooktape/web/api"
 )
 
@@ -54,19 +53,7 @@ type endpointCard struct {
 // failingForward is a source whose External Requests the endpoint does not answer.
 type failingForward struct {
 	event.ForwardState
-	Since, Probe moment
-}
-
-// Due reports whether the next request tries the endpoint.
-func (f failingForward) Due() bool { return f.Probe.Before(f.Probe.now) }
-
-// Shown returns the state to show: an endpoint that answers no bot is failing, even if deliveries reach it or it has
-// none.
-func (c endpointCard) Shown() string {
-	if len(c.Failing) > 0 && c.State != outbound.StatePaused {
-		return outbound.StateFailing
-	}
-	return c.State
+	Since moment
 }
 
 // maxDeliveriesOfEvent bounds the deliveries among which one is sought that resolves an error.
@@ -204,7 +191,7 @@ func (v *visit) endpointCard(e api.Endpoint, stats []api.EndpointStats) (endpoin
 	}
 	for _, f := range e.Forwards {
 		if f.Failures > 0 {
-			card.Failing = append(card.Failing, failingForward{f, v.at(f.FailingSince), v.at(f.NextProbe)})
+			card.Failing = append(card.Failing, failingForward{f, v.at(f.FailingSince)})
 		}
 	}
 	var err error

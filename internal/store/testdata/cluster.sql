@@ -725,3 +725,8 @@ WHERE (decodeURLComponent({channel:String}) = '*' OR has(chosen({channel:String}
     AND (decodeURLComponent({utm_content:String}) = '*' OR has(chosen({utm_content:String}), its_content))
     AND (decodeURLComponent({utm_term:String}) = '*' OR has(chosen({utm_term:String}), its_term));
 
+-- 00060_attempts_source.sql
+ALTER TABLE `hooktape`.`attempts_local` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS source LowCardinality(String);
+
+ALTER TABLE `hooktape`.`attempts` ON CLUSTER `main` ADD COLUMN IF NOT EXISTS source LowCardinality(String);
+

@@ -5,7 +5,6 @@ package fetch
 
 import (
 	"archive/tar"
-	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/sha512"
@@ -14,12 +13,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"time"
 )
+
+// leftoverAge is far above the time that a fetch takes.
+const leftoverAge = 24 * time.Hour
 
 // Run installs the engine at LibraryPath, unless it is there and force is false. out receives messages.
 func Run(ctx context.Context, force bool, out io.Writer) error {
@@ -50,6 +49,7 @@ func download(ctx context.Context, library string, b build, out io.Writer) error
 	if err := os.MkdirAll(filepath.Dir(library), 0o755); err != nil {
 		return fmt.Errorf("create the cache: %w", err)
 	}
+	removeLeftovers(cache)
 	dir, err := os.MkdirTemp(cache, "fetch-")
 	if err != nil {
 		return fmt.Errorf("create a directory in the cache: %w", err)
@@ -60,8 +60,11 @@ func download(ctx context.Context, library string, b build, out io.Writer) error
 		return err
 	}
 	fmt.Fprintln(out, "checking and unpacking the engine")
+	if err := check(tarball, b); err != nil {
+		return err
+	}
 	unpacked := filepath.Join(dir, "libchdb.so")
-	if err := unpack(tarball, b, unpacked); err != nil {
+	if err := unpack(tarball, unpacked); err != nil {
 		return fmt.Errorf("unpack the engine in %s, which needs about 1 GB: %w", cache, err)
 	}
 	if err := os.Rename(unpacked, library); err != nil {
@@ -70,45 +73,18 @@ func download(ctx context.Context, library string, b build, out io.Writer) error
 	return nil
 }
 
-// npmPack has npm fetch the tarball into dir and returns its path.
-func npmPack(ctx context.Context, dir string, b build, out io.Writer) (string, error) {
-	npm, err := exec.LookPath("npm")
-	if err != nil {
-		return "", errors.New("npm is not installed: install Node.js, which brings it, or put libchdb.so somewhere " +
-			"and set CHDB_LIB_PATH")
+// removeLeftovers removes directories of fetches that were killed. One that runs writes to its own all the time.
+func removeLeftovers(cache string) {
+	found, _ := filepath.Glob(filepath.Join(cache, "fetch-*"))
+	for _, dir := range found {
+		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > leftoverAge {
+			_ = os.RemoveAll(dir)
+		}
 	}
-	cache := filepath.Join(dir, "npm")
-	// The growth of a separate cache shows the progress.
-	cmd := exec.CommandContext(ctx, npm, "pack", b.npm+"@"+Version, "--pack-destination", dir, "--cache", cache,
-		"--ignore-scripts", "--no-update-notifier", "--loglevel", "error")
-	cmd.Dir = dir
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 5 * time.Second
-	var messages bytes.Buffer
-	cmd.Stderr = &messages
-	stop := showProgress(out, cache, b.packed)
-	err = cmd.Run()
-	stop()
-	if ctx.Err() != nil {
-		return "", errors.New("fetching the engine was broken off")
-	}
-	if err != nil {
-		return "", fmt.Errorf("npm could not fetch the engine (%w): %s; check the network, the disk and npm's "+
-			"registry setting, then try again", err, strings.Join(strings.Fields(messages.String()), " "))
-	}
-	// The tarball is beside the cache now. A small disk may not hold both.
-	if err := os.RemoveAll(cache); err != nil {
-		return "", fmt.Errorf("remove npm's cache: %w", err)
-	}
-	found, _ := filepath.Glob(filepath.Join(dir, "*.tgz"))
-	if len(found) != 1 {
-		return "", fmt.Errorf("npm pack left %d tarballs where one was expected: is your npm very old?", len(found))
-	}
-	return found[0], nil
 }
 
-// unpack compares the tarball with the pinned checksum, and writes its libchdb.so to path.
-func unpack(tarball string, b build, path string) error {
+// check compares the tarball with the pinned checksum.
+func check(tarball string, b build) error {
 	file, err := os.Open(tarball)
 	if err != nil {
 		return err
@@ -122,9 +98,16 @@ func unpack(tarball string, b build, path string) error {
 		return fmt.Errorf("what npm fetched is not the engine that hooktape knows (checksum %s… instead of %s…): "+
 			"nothing was installed; if your npm registry is a mirror, ask who runs it", got[:19], b.integrity[:19])
 	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
+	return nil
+}
+
+// unpack writes the tarball's libchdb.so to path.
+func unpack(tarball, path string) error {
+	file, err := os.Open(tarball)
+	if err != nil {
 		return err
 	}
+	defer file.Close()
 	unzipped, err := gzip.NewReader(file)
 	if err != nil {
 		return err

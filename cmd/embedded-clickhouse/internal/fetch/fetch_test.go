@@ -6,13 +6,16 @@ import (
 	"compress/gzip"
 	"crypto/sha512"
 	"encoding/base64"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dustin/go-humanize"
+	"golang.org/x/sync/errgroup"
 )
 
 // engine is the content of libchdb.so in the fake npm package.
@@ -22,7 +25,13 @@ const engine = "the engine"
 // the tarball's path in $tarball and npm's arguments as its own; $4 is the value of --pack-destination.
 func fakeNPM(t *testing.T, script string) (cache string) {
 	t.Helper()
-	tarball := pack(t)
+	return fakePackage(t, script, "package/libchdb.so")
+}
+
+// fakePackage is fakeNPM with another place of the library in the package.
+func fakePackage(t *testing.T, script, library string) (cache string) {
+	t.Helper()
+	tarball := pack(t, library)
 	data, err := os.ReadFile(tarball)
 	if err != nil {
 		t.Fatal(err)
@@ -45,12 +54,12 @@ func fakeNPM(t *testing.T, script string) (cache string) {
 }
 
 // pack writes a package in npm's format.
-func pack(t *testing.T) string {
+func pack(t *testing.T, library string) string {
 	t.Helper()
 	var packed bytes.Buffer
 	zipped := gzip.NewWriter(&packed)
 	archive := tar.NewWriter(zipped)
-	for _, file := range []struct{ name, text string }{{"package/index.js", "x"}, {"package/libchdb.so", engine}} {
+	for _, file := range []struct{ name, text string }{{"package/index.js", "x"}, {library, engine}} {
 		if err := archive.WriteHeader(&tar.Header{Name: file.name, Size: int64(len(file.text)),
 			Typeflag: tar.TypeReg}); err != nil {
 			t.Fatal(err)
@@ -119,7 +128,7 @@ func TestFetchFails(t *testing.T) {
 			"exit status 1): npm error code ENOTFOUND; check the network"},
 		{"wrong checksum", `echo other > "$4/lib.tgz"`, "nothing was installed"},
 		{"no tarball", "true", "0 tarballs"},
-		{"disk full", "echo 'npm error code ENOSPC' >&2; exit 1", "npm error code ENOSPC; check the network, the disk"},
+		{"npm talkative", "yes 'npm error é' 2>&1 | head -c 1000000 >&2; exit 1", "npm error é n…; check the network"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cache := fakeNPM(t, c.script)
@@ -136,6 +145,12 @@ func TestFetchFails(t *testing.T) {
 			}
 		})
 	}
+	t.Run("no library", func(t *testing.T) {
+		fakePackage(t, `cp $tarball "$4/lib.tgz"`, "package/other.so")
+		if _, err := run(t, false); err == nil || !strings.Contains(err.Error(), "the package has no libchdb.so") {
+			t.Errorf("got error %v", err)
+		}
+	})
 	t.Run("npm missing", func(t *testing.T) {
 		fakeNPM(t, "")
 		t.Setenv("PATH", t.TempDir())
@@ -150,4 +165,44 @@ func TestFetchFails(t *testing.T) {
 			t.Errorf("got error %v", err)
 		}
 	})
+}
+
+// TestFetchAtOnce: processes that fetch at the same time do not disturb one another.
+func TestFetchAtOnce(t *testing.T) {
+	cache := fakeNPM(t, `cp $tarball "$4/lib.tgz"; touch $0.$$; until [ $(ls $0.* | wc -l) -ge 3 ]; do sleep 0.01; done`)
+	var fetches errgroup.Group
+	for range 3 {
+		fetches.Go(func() error { return Run(t.Context(), true, io.Discard) })
+	}
+	if err := fetches.Wait(); err != nil {
+		t.Error(err)
+	}
+	library, _ := LibraryPath()
+	if text, err := os.ReadFile(library); err != nil || string(text) != engine {
+		t.Errorf("got engine %q, %v", text, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(cache, "hooktape", "fetch-*")); len(left) > 0 {
+		t.Errorf("leftover files: %v", left)
+	}
+}
+
+// TestLeftovers: what a killed fetch left is removed by a later one, but not what another fetch is writing.
+func TestLeftovers(t *testing.T) {
+	cache := fakeNPM(t, `cp $tarball "$4/lib.tgz"`)
+	killed, running := filepath.Join(cache, "hooktape", "fetch-1"), filepath.Join(cache, "hooktape", "fetch-2")
+	for _, dir := range []string{killed, running} {
+		if err := os.MkdirAll(filepath.Join(dir, "npm"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := time.Now().Add(-leftoverAge - time.Minute)
+	if err := os.Chtimes(killed, before, before); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, false); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(cache, "hooktape", "fetch-*")); len(left) != 1 || left[0] != running {
+		t.Errorf("there are %v, want %s", left, running)
+	}
 }

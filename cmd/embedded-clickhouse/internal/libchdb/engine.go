@@ -21,10 +21,7 @@ func Load(path string) (*Library, error) {
 	}
 	// The engine's handlers run without SA_ONSTACK, which makes the Go runtime abort the process.
 	s.setSignalHandlersEnabled(0)
-	if err := stopOnFailedWrites(path, s.anchor); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrLoad, err)
-	}
-	if err := hideThreadStatistics(path, s.anchor); err != nil {
+	if err := adapt(path, s.anchor); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrLoad, err)
 	}
 	return &Library{symbols: s}, nil

@@ -30,12 +30,12 @@ var libcWrite uintptr
 //
 // The library calls write through its procedure linkage table, so exchanging the address there reaches every caller in
 // it.
-func stopOnFailedWrites(path string, symbolAddress uintptr) error {
-	offset, err := writeSlot(path)
+func stopOnFailedWrites(l *loaded) error {
+	at, err := writeSlot(l.File)
 	if err != nil {
 		return fmt.Errorf("find the engine's calls of write: %w", err)
 	}
-	slot := pointer(symbolAddress + offset)
+	slot := l.at(at)
 	expected, err := purego.Dlsym(purego.RTLD_DEFAULT, "write")
 	if err != nil {
 		return fmt.Errorf("find the C library's write: %w", err)
@@ -51,28 +51,13 @@ func stopOnFailedWrites(path string, symbolAddress uintptr) error {
 	return nil
 }
 
-// pointer returns an address outside of Go's memory.
-func pointer(address uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&address)) }
-
-// anchorSymbol is the function whose address is the base of the distances to others.
-const anchorSymbol = "chdb_connect"
-
-// writeSlot returns the distance from the anchor to the place where the library keeps the address of write.
-func writeSlot(path string) (uintptr, error) {
-	file, err := elf.Open(path)
-	if err != nil {
-		return 0, err
-	}
-	defer file.Close()
+// writeSlot returns the place where the library keeps the address of write.
+func writeSlot(file *elf.File) (uint64, error) {
 	symbols, err := file.DynamicSymbols()
 	if err != nil {
 		return 0, err
 	}
 	write := slices.IndexFunc(symbols, func(s elf.Symbol) bool { return s.Name == "write" })
-	anchor, err := anchorOf(file)
-	if err != nil {
-		return 0, err
-	}
 	section := file.Section(".rela.plt")
 	if section == nil {
 		return 0, errors.New("the library has no section .rela.plt")
@@ -83,7 +68,7 @@ func writeSlot(path string) (uintptr, error) {
 	}
 	for _, r := range relocations {
 		if write >= 0 && r.Info>>32 == uint64(write)+1 { // DynamicSymbols omits the first symbol, which is empty
-			return uintptr(r.Off - anchor), nil
+			return r.Off, nil
 		}
 	}
 	return 0, errors.New("the library does not import it")

@@ -40,6 +40,9 @@ type symbols struct {
 	anchor uintptr
 }
 
+// anchorSymbol is the function whose address shows where in memory the library is.
+const anchorSymbol = "chdb_connect"
+
 // load opens the shared library and finds every symbol. It refuses a library of another version immediately, before a
 // query needs a missing function.
 func load(path string) (*symbols, error) {

@@ -3,9 +3,6 @@ package libchdb
 import (
 	"bytes"
 	"debug/elf"
-	"errors"
-	"fmt"
-	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -18,52 +15,31 @@ const threadStatistics = "\x00/proc/thread-self/schedstat\x00"
 // confined process sees that the file exists, but cannot open it, and the engine would throw an exception in each
 // thread of each statement: a quarter of a small statement's processor time.
 //
-// The engine looks once whether the file exists. It does not when the path is empty. A library without the path is left
-// as it is.
-func hideThreadStatistics(path string, symbolAddress uintptr) error {
-	file, err := elf.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	anchor, err := anchorOf(file)
-	if err != nil {
-		return err
-	}
-	texts := file.Section(".rodata")
+// The engine looks once whether the file exists. It does not when the path is empty. Where that cannot be arranged the
+// engine is only slower.
+func hideThreadStatistics(l *loaded) {
+	texts := l.Section(".rodata")
 	if texts == nil {
-		return errors.New("the library has no section .rodata")
+		return
 	}
-	start := symbolAddress - uintptr(anchor) + uintptr(texts.Addr)
-	at := bytes.Index(unsafe.Slice((*byte)(pointer(start)), texts.Size), []byte(threadStatistics))
-	if at < 0 {
-		return nil
+	i := bytes.Index(unsafe.Slice((*byte)(l.at(texts.Addr)), texts.Size), []byte(threadStatistics))
+	if i < 0 || !l.readOnly(texts.Addr) {
+		return
 	}
-	first := (*byte)(pointer(start + uintptr(at) + 1))
+	first := (*byte)(l.at(texts.Addr + uint64(i) + 1))
 	page := pageOf(unsafe.Pointer(first))
-	if err := unix.Mprotect(page, unix.PROT_READ|unix.PROT_WRITE); err != nil {
-		return fmt.Errorf("hide %s from the engine: %w", threadStatistics[1:], err)
+	if unix.Mprotect(page, unix.PROT_READ|unix.PROT_WRITE) == nil {
+		*first = 0
+		_ = unix.Mprotect(page, unix.PROT_READ)
 	}
-	*first = 0
-	return unix.Mprotect(page, unix.PROT_READ)
 }
 
-// anchorOf returns the value of anchorSymbol.
-func anchorOf(file *elf.File) (uint64, error) {
-	symbols, err := file.DynamicSymbols()
-	if err != nil {
-		return 0, err
-	}
-	for _, symbol := range symbols {
-		if symbol.Name == anchorSymbol {
-			return symbol.Value, nil
+// readOnly reports whether an address of the file is in memory that can neither be written nor executed.
+func (l *loaded) readOnly(address uint64) bool {
+	for _, p := range l.Progs {
+		if p.Type == elf.PT_LOAD && address >= p.Vaddr && address < p.Vaddr+p.Memsz {
+			return p.Flags == elf.PF_R
 		}
 	}
-	return 0, fmt.Errorf("the library has no symbol %s", anchorSymbol)
-}
-
-// pageOf returns the memory page that contains an address.
-func pageOf(address unsafe.Pointer) []byte {
-	size := uintptr(os.Getpagesize())
-	return unsafe.Slice((*byte)(pointer(uintptr(address)&^(size-1))), size)
+	return false
 }
