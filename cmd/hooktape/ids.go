@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -40,17 +42,15 @@ func uuidOf(e *env, b backend, kind event.Named, id string, newest bool) (uuid.U
 
 // wholeIDs replaces the ids among the values of filters by whole ids.
 func wholeIDs(e *env, filters []event.Filter, values url.Values) error {
-	err := api.WholeIDs(filters, values, func(kind event.Named, text string) (id string, err error) {
-		err = e.withBackend(func(b backend) (err error) {
-			id, err = b.WholeID(e.ctx, kind, text)
-			return err
-		})
-		return id, err
-	})
-	if wrong, ok := errors.AsType[*api.IDError](err); ok {
-		return fmt.Errorf("--%s: %w", flagName(wrong.Name), err)
+	if !slices.ContainsFunc(filters, func(f event.Filter) bool {
+		return slices.ContainsFunc(values[f.Name], f.IsShort)
+	}) {
+		return nil
 	}
-	return err
+	return e.withBackend(func(b backend) error {
+		faults, err := api.WholeIDs(e.ctx, filters, values, b.WholeID)
+		return cmp.Or(err, faultOf(faults))
+	})
 }
 
 // pageSize is the largest number of rows in one request.

@@ -66,7 +66,7 @@ func filterFlags(filters []event.Filter, group string) kong.Plugins {
 			field.Type = reflect.TypeFor[bool]()
 		}
 		field.Tag = reflect.StructTag(fmt.Sprintf(`name:%q placeholder:%q help:%q group:%q sep:"none"`,
-			flagName(f.Name), f.Placeholder, f.Help+flagHelp[f.Name], group))
+			flagName(f.Name), f.Placeholder, f.LongHelp()+flagHelp[f.Name], group))
 		fields = append(fields, field)
 	}
 	return kong.Plugins{reflect.New(reflect.StructOf(fields)).Interface()}

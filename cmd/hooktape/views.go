@@ -54,6 +54,9 @@ func (c viewsSaveCmd) Run(e *env) error {
 		return errors.New("a view cannot have --ids-file: it is a list of filters")
 	}
 	values := filterValues(event.Filters, c.Plugins)
+	if err := wholeIDs(e, event.Filters, values); err != nil {
+		return err
+	}
 	if err := readTimes(event.Filters, values, time.Now()); err != nil {
 		return err
 	}

@@ -83,10 +83,10 @@ type DeliveryID struct {
 // String returns the text.
 func (id DeliveryID) String() string { return id.Event.String() + "-" + id.Fork }
 
-// ParseDeliveryID parses the text.
+// ParseDeliveryID parses the text, in any case.
 func ParseDeliveryID(text string) (id DeliveryID, err error) {
 	const eventLength = 36
-	if m := deliveryID.FindStringSubmatch(text); m != nil {
+	if m := deliveryID.FindStringSubmatch(strings.ToLower(text)); m != nil {
 		id.Event, err = uuid.Parse(m[1][:eventLength])
 		id.Fork = m[2]
 		return id, err

@@ -4,7 +4,6 @@ import (
 	"net/url"
 	"reflect"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -46,10 +45,10 @@ var DeliveryFilters = func() []Filter {
 		{Name: "state", Field: "States", Label: "state", Placeholder: "STATE", Known: Texts(DeliveryStates),
 			Column: "state", Help: "In one of these states: " + Words(DeliveryStates) + "."},
 		{Name: "replay", Field: "Replays", Label: "replay", Placeholder: "ID", Names: NamesReplay,
-			Valid: isReplay, Want: "the id of a replay, live, or any", Example: LiveDelivery,
+			Valid: isReplay, Want: "the whole id of a replay, live, or any", Example: LiveDelivery,
 			Help: "Of one of these replays, by id; live for live delivery, any for all replays."},
-		{Name: "event", Field: "Events", Label: "event", Placeholder: "ID", Names: NamesEvent,
-			Help: "Of one of these events, by id."},
+		{Name: "event", Field: "Events", Label: "event", Placeholder: "ID", Names: NamesEvent, Valid: isEventID,
+			Want: wholeEventID, Help: "Of one of these events, by id."},
 		{Name: "subscriber", Field: "Subscribers", Label: "subscriber", Placeholder: "ID", Example: "47659",
 			Help: "Of events about one of these people: BotHelp's id, else the messenger's."},
 		{Name: "status_code", Field: "StatusCodes", Label: "status", Placeholder: "STATUS", Example: "503",
@@ -75,8 +74,7 @@ var DeliveryFilters = func() []Filter {
 		{Name: "last_attempt_until", Field: "LastUntil", Label: "last attempt until", Placeholder: "TIME",
 			Help: "Last tried before this time."},
 		{Name: "id", Field: "IDs", Label: "delivery", Placeholder: "ID", Names: NamesDelivery, Valid: isDeliveryID,
-			Want: "the id of a delivery",
-			Help: "One of these deliveries: by id, by the unique beginning of one, or last for the newest."},
+			Want: "the whole id of a delivery", Help: "One of these deliveries, by id."},
 	}
 	for i := range filters {
 		filters[i].ofDeliveries = true
@@ -90,14 +88,10 @@ var (
 )
 
 func isReplay(text string) bool {
-	id, err := uuid.Parse(text) // which also reads urn:uuid: and braces
-	return text == LiveDelivery || text == AnyReplay || err == nil && id.String() == strings.ToLower(text)
+	return text == LiveDelivery || text == AnyReplay || IsID(NamesReplay, text)
 }
 
-func isDeliveryID(text string) bool {
-	_, err := ParseDeliveryID(text)
-	return err == nil
-}
+func isDeliveryID(text string) bool { return IsID(NamesDelivery, text) }
 
 // ParseDeliverySelection parses a selection from values by the filters' names, and returns all errors. since counts
 // back from now.

@@ -119,8 +119,12 @@ var Filters = []Filter{
 		Help: "Matching a ClickHouse expression over the columns of the table events, such as length(body) > 10000. " +
 			"The API and the console require the role admin."},
 	{Name: "id", Group: groupDelivery, Field: "IDs", Label: "event", Placeholder: "ID", Names: NamesEvent,
-		Help: "One of these events: by id, by the unique beginning of one, or last for the newest."},
+		Valid: isEventID, Want: wholeEventID, Help: "One of these events, by id."},
 }
+
+const wholeEventID = "the whole id of an event"
+
+func isEventID(text string) bool { return IsID(NamesEvent, text) }
 
 func utm(tag, field string) Filter {
 	name := "utm_" + tag
@@ -148,6 +152,24 @@ func (f Filter) IsTime() bool { return f.empty().Kind() == reflect.Pointer }
 
 // IsFlag reports whether it is set or not, without a value.
 func (f Filter) IsFlag() bool { return f.empty().Kind() == reflect.Bool }
+
+// HasIDs reports whether its values are ids.
+func (f Filter) HasIDs() bool {
+	return f.Names == NamesEvent || f.Names == NamesDelivery || f.Names == NamesReplay
+}
+
+// IsShort reports whether a value names an object without its whole id: by the beginning of the id, for example.
+func (f Filter) IsShort(value string) bool {
+	return f.HasIDs() && f.check(value) != nil
+}
+
+// LongHelp returns Help and, of a filter by id, what else names an object where people type.
+func (f Filter) LongHelp() string {
+	if f.HasIDs() {
+		return f.Help + " A unique beginning of an id, of 8 characters or more, also names it, and last the newest."
+	}
+	return f.Help
+}
 
 // Property returns its name in the JSON of a selection; "" for since.
 func (f Filter) Property() string {
@@ -223,7 +245,7 @@ func (f Filter) set(sel reflect.Value, values []string, now time.Time) error {
 	case **time.Time:
 		t, err := time.Parse(time.RFC3339Nano, one)
 		if err != nil {
-			return fmt.Errorf("invalid time %q: want one such as 2026-01-31T13:00:00+03:00", one)
+			return fmt.Errorf("invalid time %q: want one such as 2026-01-31T13:00:00+03:00, with %%2B for + in a URL", one)
 		}
 		*p = &t
 	case *bool:
@@ -253,11 +275,10 @@ func (f Filter) set(sel reflect.Value, values []string, now time.Time) error {
 		}
 	case *[]uuid.UUID:
 		for _, text := range values {
-			id, err := uuid.Parse(text)
-			if err != nil || id.String() != strings.ToLower(text) {
-				return fmt.Errorf("invalid event id %q", text)
+			if err := f.check(text); err != nil {
+				return err
 			}
-			*p = append(*p, id)
+			*p = append(*p, uuid.MustParse(text))
 		}
 	default:
 		for _, text := range values {

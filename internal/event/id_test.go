@@ -24,3 +24,30 @@ func TestIDContainsTimeOfReceipt(t *testing.T) {
 		}
 	}
 }
+
+// TestPrefixRange verifies that the range of a beginning has the times of all ids with it, and no others.
+func TestPrefixRange(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
+	id := NewID(at).String()
+	for n := 1; n <= len(id); n++ {
+		from, until, ok := PrefixRange(id[:n])
+		if n < 2 {
+			if ok {
+				t.Errorf("%s: got the range %s … %s", id[:n], from, until)
+			}
+			continue
+		}
+		first, last := NewID(from).String(), NewID(until.Add(-time.Millisecond)).String()
+		shared := min(n, len("01234567-89ab"))
+		if !ok || from.After(at) || !until.After(at) || first[:shared] != id[:shared] || last[:shared] != id[:shared] ||
+			NewID(from.Add(-time.Millisecond)).String()[:shared] == id[:shared] ||
+			NewID(until).String()[:shared] == id[:shared] {
+			t.Errorf("%s: range %s … %s, %v", id[:n], from, until, ok)
+		}
+	}
+	for _, none := range []string{"", "ffffffff", "no-id"} {
+		if from, until, ok := PrefixRange(none); ok {
+			t.Errorf("%q: got the range %s … %s", none, from, until)
+		}
+	}
+}

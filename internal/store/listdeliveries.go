@@ -94,16 +94,16 @@ var deliveryConditionOf = map[string]func(*conditions, event.DeliverySelection){
 	"last_attempt_from":  since("last_attempt_at", func(s event.DeliverySelection) *time.Time { return s.LastFrom }),
 	"last_attempt_until": until("last_attempt_at", func(s event.DeliverySelection) *time.Time { return s.LastUntil }),
 	"id": func(c *conditions, sel event.DeliverySelection) {
-		events := make([]uuid.UUID, len(sel.IDs))
+		events, ids := make([]uuid.UUID, len(sel.IDs)), make([]string, len(sel.IDs))
 		for i, text := range sel.IDs {
-			id, _ := event.ParseDeliveryID(text) // an invalid one has the zero event
-			events[i] = id.Event
+			id, _ := event.ParseDeliveryID(text) // an invalid one matches nothing
+			events[i], ids[i] = id.Event, id.String()
 		}
 		c.receivedWith(events)
 		if len(events) <= maxParameters { // for the index; of more it is as long as the ids
 			c.add("event_id IN {}", "Array(UUID)", uuidStrings(events))
 		}
-		c.add("concat(toString(event_id), '-', "+fork+") IN {}", "Array(String)", sel.IDs)
+		c.add("concat(toString(event_id), '-', "+fork+") IN {}", "Array(String)", ids)
 	},
 }
 

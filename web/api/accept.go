@@ -161,14 +161,8 @@ func (d *Direct) accept(ctx context.Context, e *event.Event) error {
 
 // AcceptRequest names rejected requests to accept.
 type AcceptRequest struct {
-	IDs []uuid.UUID `json:"ids" minItems:"1" maxItems:"500" doc:"The events: by id, by the unique beginning of one among rejected requests, or last for the newest of them."`
+	IDs []uuid.UUID `json:"ids" minItems:"1" maxItems:"500" doc:"The ids of the events."`
 }
-
-func (AcceptRequest) ids() map[string]event.Named {
-	return map[string]event.Named{"ids": NamesRejected}
-}
-
-type acceptInput struct{ Body Whole[AcceptRequest] }
 
 func (s *server) acceptRoute() {
 	reply(s, RoleAdmin, "POST /events/accept", huma.Operation{OperationID: "accept-events",
@@ -178,7 +172,7 @@ func (s *server) acceptRoute() {
 			"with their parsed fields, and are counted like all others from now on. Create a replay to send them. " +
 			"Only requests that are stored as a whole can be accepted. " +
 			"Accepting one twice changes nothing. The audit log records it."},
-		func(ctx context.Context, in *acceptInput) (AcceptedList, error) {
-			return s.as(ctx).Accept(ctx, in.Body.Value.IDs)
+		func(ctx context.Context, in *struct{ Body AcceptRequest }) (AcceptedList, error) {
+			return s.as(ctx).Accept(ctx, in.Body.IDs)
 		})
 }

@@ -163,8 +163,14 @@ func (c *Client) post(ctx context.Context, path string, body, out any) error {
 
 // WholeID returns the whole id of the object that a text names; see [Direct.WholeID].
 func (c *Client) WholeID(ctx context.Context, kind event.Named, text string) (string, error) {
+	if event.IsID(kind, text) {
+		return strings.ToLower(text), nil
+	}
 	var found FoundID
 	err := c.get(ctx, "ids/"+string(kind)+"/"+url.PathEscape(text), nil, &found)
+	if p, ok := errors.AsType[*Problem](err); ok && len(p.Errors) == 1 {
+		p.Detail, p.Errors = p.Errors[0].Message, nil // the place is one of this request
+	}
 	return found.ID, err
 }
 

@@ -154,7 +154,7 @@ type FailureGroupList struct {
 
 // DeliveryPath has the id of a delivery.
 type DeliveryPath struct {
-	ID deliveryRef `path:"id" maxLength:"45" doc:"The delivery's id, a unique beginning of it, such as the id of an event with one delivery, or last."`
+	ID string `path:"id" maxLength:"45" doc:"The delivery's id, a unique beginning of it, such as the id of an event with one delivery, or last."`
 }
 
 // FormatQuery has the format of a page.
@@ -169,8 +169,7 @@ type deliveriesInput struct {
 }
 
 type replayDeliveriesInput struct {
-	// not in an embedded type: of a type with resolvers huma does not look for others in those
-	ID replayRef `path:"id" maxLength:"36" doc:"The replay's id, a unique beginning of it, or last."`
+	ReplayPath
 	DeliverySelectionQuery
 	PageQuery
 	FormatQuery
@@ -232,7 +231,11 @@ func (s *server) deliveryRoutes() {
 		Description: "Those of the newest events first, in pages. A delivery matches one of the values of a repeated " +
 			"parameter, and all different parameters."},
 		func(ctx context.Context, in *deliveriesInput) (*deliveriesOutput, error) {
-			return s.deliveryPage(ctx, "/api/v1/deliveries", in.selection, in.PageQuery, in.Format)
+			sel, err := in.selection(ctx, s.as(ctx))
+			if err != nil {
+				return nil, err
+			}
+			return s.deliveryPage(ctx, "/api/v1/deliveries", sel, in.PageQuery, in.Format)
 		})
 	reply(s, RoleRead, "GET /deliveries/groups", huma.Operation{OperationID: "list-failure-groups",
 		Parameters: selectionParams(event.DeliveryFilters),
@@ -240,17 +243,24 @@ func (s *server) deliveryRoutes() {
 		Description: "Selected deliveries that failed, by endpoint, status, outcome, and first line of the answer " +
 			"without numbers. Without state: the failed and the retrying ones."},
 		func(ctx context.Context, in *groupsInput) (FailureGroupList, error) {
-			list, err := s.as(ctx).FailureGroups(ctx, in.selection, in.Limit)
-			return list, err
+			sel, err := in.selection(ctx, s.as(ctx))
+			if err != nil {
+				return FailureGroupList{}, err
+			}
+			return s.as(ctx).FailureGroups(ctx, sel, in.Limit)
 		})
 	reply(s, RoleRead, "GET /deliveries/{id}", huma.Operation{OperationID: "get-delivery",
 		Errors:      []int{http.StatusNotFound},
 		Summary:     "Show a delivery",
 		Description: "With every attempt and its answer. The audit log records the view."},
 		func(ctx context.Context, in *DeliveryPath) (Delivery, error) {
-			id, err := event.ParseDeliveryID(string(in.ID))
+			whole, err := s.find(ctx, event.NamesDelivery, "path.id", in.ID)
 			if err != nil {
-				return Delivery{}, Invalidf("%v", err)
+				return Delivery{}, err
+			}
+			id, err := event.ParseDeliveryID(whole)
+			if err != nil {
+				return Delivery{}, err
 			}
 			return s.as(ctx).Delivery(ctx, id)
 		})
@@ -261,7 +271,7 @@ func (s *server) deliveryRoutes() {
 			"replays, one for each endpoint and replay in which they failed (its parent), with the same options. " +
 			"Delivered ones are never sent again; the events of those that a later replay has sent are left out."},
 		func(ctx context.Context, in *retryInput) (Retried, error) {
-			return s.as(ctx).RetryDeliveries(ctx, in.Key, in.Body.Value)
+			return s.as(ctx).RetryDeliveries(ctx, in.Key, in.Body)
 		})
 	ofReplay := slices.DeleteFunc(slices.Clone(event.DeliveryFilters), func(f event.Filter) bool {
 		return f.Name == "replay"
@@ -270,12 +280,19 @@ func (s *server) deliveryRoutes() {
 		Parameters: selectionParams(ofReplay), Errors: []int{http.StatusNotFound}, Responses: s.deliveryFormats(),
 		Summary: "List a replay's deliveries", Description: "As GET /api/v1/deliveries does with replay."},
 		func(ctx context.Context, in *replayDeliveriesInput) (*deliveriesOutput, error) {
-			if _, err := s.as(ctx).Replay(ctx, ReplayPath{in.ID}.uuid()); err != nil {
+			id, err := s.inPath(ctx, event.NamesReplay, in.ID)
+			if err != nil {
 				return nil, err
 			}
-			in.selection.Replays = []string{string(in.ID)}
-			return s.deliveryPage(ctx, "/api/v1/replays/"+string(in.ID)+"/deliveries", in.selection, in.PageQuery,
-				in.Format)
+			if _, err := s.as(ctx).Replay(ctx, id); err != nil {
+				return nil, err
+			}
+			sel, err := in.selection(ctx, s.as(ctx))
+			if err != nil {
+				return nil, err
+			}
+			sel.Replays = []string{id.String()}
+			return s.deliveryPage(ctx, "/api/v1/replays/"+id.String()+"/deliveries", sel, in.PageQuery, in.Format)
 		})
 }
 
@@ -314,7 +331,5 @@ func (d *Direct) withWaiting(ctx context.Context, found []event.Delivery, list [
 
 type retryInput struct {
 	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"Your name for this request: repeating it with the same name creates no further replays."`
-	Body Whole[DeliveryRetry]
+	Body DeliveryRetry
 }
-
-func (DeliveryRetry) ids() map[string]event.Named { return selectionIDs(event.DeliveryFilters) }

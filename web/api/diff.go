@@ -71,6 +71,10 @@ func (s *server) diffRoute() {
 		Description: "Compares each answer with the last answer to the same event from an endpoint outside this " +
 			"replay: would the new version have answered the same?"},
 		func(ctx context.Context, in *diffInput) (Diff, error) {
-			return s.as(ctx).Diff(ctx, in.uuid(), in.Against, in.Limit)
+			id, err := s.inPath(ctx, event.NamesReplay, in.ID)
+			if err != nil {
+				return Diff{}, err
+			}
+			return s.as(ctx).Diff(ctx, id, in.Against, in.Limit)
 		})
 }

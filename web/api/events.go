@@ -160,18 +160,14 @@ type EventSearch struct {
 	Cursor    string          `json:"cursor,omitempty" maxLength:"64" doc:"The next of the previous page; absent for the first page."`
 }
 
-func (EventSearch) ids() map[string]event.Named { return selectionIDs(event.Filters) }
-
 // DeliveryList is the deliveries of an event.
 type DeliveryList struct {
 	Deliveries []Delivery `json:"deliveries" doc:"Live delivery first, then replays in order of creation."`
 }
 
 type idPath struct {
-	ID eventRef `path:"id" maxLength:"36" doc:"The event's id, a unique beginning of it, or last."`
+	ID string `path:"id" maxLength:"36" doc:"The event's id, a unique beginning of it, or last."`
 }
-
-func (p idPath) uuid() uuid.UUID { return uuid.MustParse(string(p.ID)) } // it is whole
 
 type eventsInput struct {
 	SelectionQuery
@@ -194,22 +190,29 @@ func (s *server) eventRoutes() {
 		Description: "Newest first, in pages. An event matches one of the values of a repeated parameter, and all " +
 			"different parameters."},
 		func(ctx context.Context, in *eventsInput) (EventPage, error) {
-			return s.as(ctx).Events(ctx, in.selection, in.Limit, in.Cursor)
+			sel, err := in.selection(ctx, s.as(ctx))
+			if err != nil {
+				return EventPage{}, err
+			}
+			return s.as(ctx).Events(ctx, sel, in.Limit, in.Cursor)
 		})
 	reply(s, RoleRead, "POST /events/search", huma.Operation{OperationID: "search-events",
 		MaxBodyBytes: maxBodyBytes,
 		Summary:      "List events by a selection in the body",
 		Description:  "The same list, for selections that are too long for a URL, such as thousands of ids."},
-		func(ctx context.Context, in *struct{ Body Whole[EventSearch] }) (EventPage, error) {
-			want := in.Body.Value
-			return s.as(ctx).Events(ctx, want.Selection, want.Limit, want.Cursor)
+		func(ctx context.Context, in *struct{ Body EventSearch }) (EventPage, error) {
+			return s.as(ctx).Events(ctx, in.Body.Selection, in.Body.Limit, in.Body.Cursor)
 		})
 	reply(s, RoleRead, "GET /events/{id}", huma.Operation{OperationID: "get-event",
 		Errors:      []int{http.StatusNotFound},
 		Summary:     "Show an event",
 		Description: "The original request, its parsed fields, and its deliveries. The audit log records the view."},
 		func(ctx context.Context, in *idPath) (Event, error) {
-			return s.as(ctx).Event(ctx, in.uuid())
+			id, err := s.inPath(ctx, event.NamesEvent, in.ID)
+			if err != nil {
+				return Event{}, err
+			}
+			return s.as(ctx).Event(ctx, id)
 		})
 	route(s, RoleRead, "GET /events/{id}/raw", huma.Operation{OperationID: "get-event-raw",
 		Errors:      []int{http.StatusNotFound, http.StatusGone},
@@ -219,19 +222,27 @@ func (s *server) eventRoutes() {
 			Content: map[string]*huma.MediaType{octetStream: {Schema: &huma.Schema{Type: "string",
 				Format: "binary"}}}}}},
 		func(ctx context.Context, in *idPath) (*bodyOutput, error) {
-			body, err := s.as(ctx).Body(ctx, in.uuid())
+			id, err := s.inPath(ctx, event.NamesEvent, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			body, err := s.as(ctx).Body(ctx, id)
 			if body == nil {
 				body = []byte{}
 			}
 			return &bodyOutput{ContentType: octetStream,
-				Disposition: `attachment; filename="` + string(in.ID) + `.body"`, Body: body}, err
+				Disposition: `attachment; filename="` + id.String() + `.body"`, Body: body}, err
 		})
 	reply(s, RoleRead, "GET /events/{id}/deliveries", huma.Operation{OperationID: "list-event-deliveries",
 		Errors:      []int{http.StatusNotFound},
 		Summary:     "List an event's deliveries",
 		Description: "The deliveries of the event to each endpoint, live first, with every attempt and its answer."},
 		func(ctx context.Context, in *idPath) (DeliveryList, error) {
-			list, err := s.as(ctx).EventDeliveries(ctx, in.uuid())
+			id, err := s.inPath(ctx, event.NamesEvent, in.ID)
+			if err != nil {
+				return DeliveryList{}, err
+			}
+			list, err := s.as(ctx).EventDeliveries(ctx, id)
 			return DeliveryList{list}, err
 		})
 }

@@ -13,15 +13,22 @@ import (
 	"hooktape/web/api"
 )
 
-// TestIDs: every path, filter and body that takes an id also takes a unique beginning of it, or last. A beginning that
-// several ids have, that none has, or that is too short is refused and says why. The audit log has whole ids.
+// TestIDs: every path and query parameter that takes an id also takes a unique beginning of it, or last; bodies take
+// whole ids only. A beginning that several ids have, that none has, or that is too short is refused and says why. The
+// audit log has whole ids.
 func TestIDs(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	events := append(newEvents("shop", 2), rejected(3, event.BadToken, lead, leadLength...))
 	events[0].ReceivedAt = events[0].ReceivedAt.Add(-1000 * 3600e9)
 	events[0].ID = event.NewID(events[0].ReceivedAt)
-	f.insert(events...)
+	crowd := newEvents("crowd", 6)
+	for i := range crowd {
+		crowd[i].ReceivedAt = events[0].ReceivedAt.Add(-1000 * 3600e9)
+		crowd[i].ID = event.NewID(crowd[i].ReceivedAt)
+	}
+	slices.SortFunc(crowd, func(a, b event.Event) int { return strings.Compare(a.ID.String(), b.ID.String()) })
+	f.insert(append(events, crowd...)...)
 	old, paid, refused := events[0].ID.String(), events[1].ID.String(), events[2].ID.String()
 	r := f.create("shop", nil).ID
 	f.awaitEnd(r)
@@ -58,22 +65,23 @@ func TestIDs(t *testing.T) {
 		status int
 		says   []string
 	}{
-		"/events/" + shared:                   {422, []string{"more than one event has an id that begins with", paid, refused}},
-		"/events?id=" + shared:                {422, []string{"query.id: more than one event", paid, refused}},
-		"/deliveries?event=" + shared:         {422, []string{"query.event: more than one event", paid, refused}},
-		"/events/" + old[:7]:                  {422, []string{"at least its first 8 characters"}},
-		"/events?id=" + old[:7]:               {422, []string{"query.id: ", "at least its first 8 characters"}},
-		"/events/no-id-at-all":                {422, []string{"invalid event id"}},
-		"/events/00000000":                    {404, []string{`no event has an id that begins with "00000000"`}},
-		"/events/ffffffff":                    {404, []string{`no event has an id that begins with "ffffffff"`}},
-		"/events?id=00000000":                 {422, []string{"query.id: no event has an id"}},
-		"/replays/00000000":                   {404, []string{"no replay has an id"}},
-		"/replays/00000000/stream":            {404, []string{"no replay has an id"}},
-		"/replays/live":                       {422, []string{"invalid replay id"}},
-		"/deliveries/00000000":                {404, []string{"no delivery has an id"}},
-		"/ids/replay/00000000-ffff":           {404, []string{"no replay has an id"}},
-		"/ids/endpoint/last":                  {422, []string{"path.kind"}},
-		"/events?rejected=true&id=" + old[:8]: {422, []string{"no rejected event has an id"}},
+		"/events/" + shared:                    {422, []string{"more than one event has an id that begins with", paid, refused}},
+		"/events?id=" + shared:                 {422, []string{"query.id: more than one event", paid, refused}},
+		"/deliveries?event=" + shared:          {422, []string{"query.event: more than one event", paid, refused}},
+		"/events/" + old[:7]:                   {422, []string{"at least its first 8 characters"}},
+		"/events/" + crowd[0].ID.String()[:13]: {422, []string{crowd[0].ID.String() + ", ", ", " + crowd[4].ID.String() + ", …"}},
+		"/events?id=" + old[:7]:                {422, []string{"query.id: ", "at least its first 8 characters"}},
+		"/events/no-id-at-all":                 {422, []string{"invalid event id"}},
+		"/events/00000000":                     {404, []string{`no event has an id that begins with "00000000"`}},
+		"/events/ffffffff":                     {404, []string{`no event has an id that begins with "ffffffff"`}},
+		"/events?id=00000000":                  {422, []string{"query.id: no event has an id"}},
+		"/replays/00000000":                    {404, []string{"no replay has an id"}},
+		"/replays/00000000/stream":             {404, []string{"no replay has an id"}},
+		"/replays/live":                        {422, []string{"invalid replay id"}},
+		"/deliveries/00000000":                 {404, []string{"no delivery has an id"}},
+		"/ids/replay/00000000-ffff":            {404, []string{"no replay has an id"}},
+		"/ids/endpoint/last":                   {422, []string{"path.kind"}},
+		"/events?rejected=true&id=" + old[:8]:  {422, []string{"no rejected event has an id"}},
 	} {
 		if strings.HasSuffix(path, "/") || strings.HasSuffix(path, "=") {
 			continue // there is nothing to share
@@ -90,20 +98,30 @@ func TestIDs(t *testing.T) {
 		}
 	}
 
+	const whole = "want a whole id: only paths and query parameters take a beginning of one, or last"
 	for _, post := range []struct {
 		method, path, body string
 		status             int
 		says               string
 	}{
-		{"POST", "/events/search", `{"selection":{"ids":["` + old[:8] + `","last"]}}`, 200, old},
-		{"POST", "/events/search", `{"selection":{"ids":["` + old[:7] + `"]}}`, 422, "body.selection.ids[0]: invalid event id"},
-		{"POST", "/events/search", `{"selection":{"ids":` + many + `}}`, 422, "more than 100 of the ids are not whole"},
-		{"POST", "/events/search", `{"selection":{"ids":7}}`, 422, "expected array"},
-		{"POST", "/replays", `{"selection":{"ids":["` + old[:8] + `"]},"to":"crm","mode":"all","dry_run":true}`, 200, old},
-		{"POST", "/replays", `{"selection":{},"to":"crm","mode":"all","again":"last"}`, 201, `"total":2`},
-		{"POST", "/deliveries/retry", `{"selection":{"ids":["` + newest[:40] + `"],"replays":["` + r.String()[:18] +
-			`","any"],"events":["` + newest[:30] + `"]}}`, 200, `"delivered":1`},
-		{"POST", "/events/accept", `{"ids":["` + refused[:8] + `","last"]}`, 200, `"accepted":["` + refused},
+		{"POST", "/events/search", `{"selection":{"ids":["` + old + `","` + old[:8] + `"]}}`, 422, "body.selection.ids[1]: " + whole},
+		{"POST", "/events/search", `{"selection":{"ids":["last"]}}`, 422, "body.selection.ids[0]: " + whole},
+		{"POST", "/events/search", `{"selection":{"ids":[null]}}`, 422, "body.selection.ids[0]: expected string"},
+		{"POST", "/events/search", `{"selection":{"ids":7}}`, 422, "body.selection.ids: expected array"},
+		{"POST", "/events/search", `{"selection":{"ids":null}}`, 200, old},
+		{"POST", "/events/search", `{"selection":{"ids":["` + strings.ToUpper(old) + `"]}}`, 200, old},
+		{"POST", "/replays", `{"selection":{"ids":["` + old[:8] + `"]},"to":"crm","dry_run":true}`, 422, "body.selection.ids[0]: " + whole},
+		{"POST", "/replays", `{"selection":{},"to":"crm","mode":"all","again":"last"}`, 422, "body.again: " + whole},
+		{"POST", "/replays", `{"selection":{"ids":["` + old + `"]},"to":"crm","mode":"all","again":null,"dry_run":true}`, 200, old},
+		{"POST", "/replays", `{"selection":{},"to":"crm","mode":"all","again":"` + r.String() + `"}`, 201, `"total":2`},
+		{"POST", "/deliveries/retry", `{"selection":{"events":["` + old[:8] + `"]}}`, 422, "body.selection.events[0]: " + whole},
+		{"POST", "/deliveries/retry", `{"selection":{"ids":["` + newest[:40] + `"]}}`, 422, "selection.ids: invalid value"},
+		{"POST", "/deliveries/retry", `{"selection":{"replays":["last"]}}`, 422, "selection.replays: invalid value"},
+		{"POST", "/deliveries/retry", `{"selection":{"ids":["` + strings.ToUpper(newest) + `"],"replays":["` + r.String() +
+			`","any"],"events":null}}`, 200, `"delivered":1`},
+		{"POST", "/events/accept", `{"ids":["` + refused + `","last"]}`, 422, "body.ids[1]: " + whole},
+		{"POST", "/events/accept", `{"ids":["` + refused + `"]}`, 200, `"accepted":["` + refused},
+		{"PUT", "/views/short", `{"query":"id=` + old[:8] + `"}`, 422, "selection.id: invalid value"},
 		{"PATCH", "/replays/" + r.String()[:18], `{"rate":5}`, 422, "completed already"},
 		{"POST", "/replays/" + r.String()[:18] + "/cancel", "", 422, "completed already"},
 	} {
@@ -134,6 +152,3 @@ func TestIDs(t *testing.T) {
 		t.Error("the audit log does not name the replay that was repeated")
 	}
 }
-
-// many is a list of 101 beginnings of ids.
-var many = `["` + strings.Join(slices.Repeat([]string{"01a204fa"}, 101), `","`) + `"]`

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 
 	"hooktape/internal/store"
 	"hooktape/replay"
@@ -70,8 +71,9 @@ func (p *Problem) withFaults(faults []Fault) *Problem {
 	return p
 }
 
-// huma creates its own errors through this variable. Nothing else in the program uses huma.
+// huma creates its own errors through these variables. Nothing else in the program uses huma.
 func init() {
+	validation.MsgExpectedRFC4122UUID = "want a whole id: only paths and query parameters take a beginning of one, or last (%v)"
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
 		if status == http.StatusInternalServerError { // msg may contain internals
 			return Problemf(status, InternalError)

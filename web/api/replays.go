@@ -143,20 +143,12 @@ type ReplayPatch struct {
 
 // ReplayPath has the id of a replay.
 type ReplayPath struct {
-	ID replayRef `path:"id" maxLength:"36" doc:"The replay's id, a unique beginning of it, or last."`
+	ID string `path:"id" maxLength:"36" doc:"The replay's id, a unique beginning of it, or last."`
 }
-
-func (p ReplayPath) uuid() uuid.UUID { return uuid.MustParse(string(p.ID)) } // it is whole
 
 type createInput struct {
 	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"Your name for this request: repeating it with the same name returns the replay that it created."`
-	Body Whole[NewReplay]
-}
-
-func (NewReplay) ids() map[string]event.Named {
-	kinds := selectionIDs(event.Filters)
-	kinds["again"] = event.NamesReplay
-	return kinds
+	Body NewReplay
 }
 
 // createOutput contains an event.Replay if one was created, else a Plan.
@@ -168,7 +160,7 @@ type createOutput struct {
 
 type replaysInput struct {
 	Limit  int                 `query:"limit" default:"20" minimum:"1" maximum:"1000" doc:"The most replays."`
-	Before replayRef           `query:"before" maxLength:"36" doc:"Only replays created before this one: the last one of the previous page."`
+	Before string              `query:"before" maxLength:"36" doc:"Only replays created before this one: the last one of the previous page."`
 	State  []event.ReplayState `query:"state,explode" doc:"In one of these states."`
 }
 
@@ -194,7 +186,14 @@ func (s *server) replayRoutes() {
 		Errors:  []int{http.StatusNotFound},
 		Summary: "List replays", Description: "Newest first."},
 		func(ctx context.Context, in *replaysInput) (ReplayList, error) {
-			before, _ := uuid.Parse(string(in.Before)) // empty, or whole
+			before := uuid.Nil
+			if in.Before != "" {
+				id, err := s.find(ctx, event.NamesReplay, "query.before", in.Before)
+				if err != nil {
+					return ReplayList{}, err
+				}
+				before = uuid.MustParse(id)
+			}
 			list, err := s.as(ctx).Replays(ctx, before, in.Limit, in.State...)
 			return ReplayList{list}, err
 		})
@@ -202,8 +201,19 @@ func (s *server) replayRoutes() {
 		Errors:      []int{http.StatusNotFound},
 		Summary:     "Show a replay",
 		Description: "With its counts as of updated_at; a running replay updates them every two seconds."},
-		func(ctx context.Context, in *ReplayPath) (event.Replay, error) {
-			return s.as(ctx).Replay(ctx, in.uuid())
+		func(ctx context.Context, in *struct {
+			ReplayPath
+			Recent bool `query:"recent" doc:"Show the replay as it was up to a second ago, with the first 100 ids of its selections."`
+		}) (event.Replay, error) {
+			id, err := s.inPath(ctx, event.NamesReplay, in.ID)
+			if err != nil {
+				return event.Replay{}, err
+			}
+			if in.Recent {
+				r, err := s.direct.recent.get(ctx, id)
+				return shortened(r), err
+			}
+			return s.as(ctx).Replay(ctx, id)
 		})
 	reply(s, RoleReplay, "PATCH /replays/{id}", huma.Operation{OperationID: "change-replay",
 		DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusNotFound},
@@ -215,7 +225,7 @@ func (s *server) replayRoutes() {
 		Summary: "Cancel a replay", Description: "Events that are not sent yet never will be; this cannot be undone." +
 			acceptedLater},
 		func(ctx context.Context, in *ReplayPath) (event.Replay, error) {
-			return s.steer(ctx, in.uuid(), steering{action: event.ActionCancel})
+			return s.steer(ctx, in.ID, steering{action: event.ActionCancel})
 		})
 }
 
@@ -229,8 +239,8 @@ func (s *server) json(v any) map[string]*huma.MediaType {
 }
 
 func (s *server) create(ctx context.Context, in *createInput) (*createOutput, error) {
-	want := in.Body.Value.Request
-	if !in.Body.Value.DryRun {
+	want := in.Body.Request
+	if !in.Body.DryRun {
 		r, err := s.as(ctx).Create(ctx, in.Key, want)
 		if err == nil && !mayComeFrom(r, want) {
 			return nil, Problemf(http.StatusConflict,
@@ -279,11 +289,15 @@ func (s *server) change(ctx context.Context, in *patchInput) (event.Replay, erro
 	if len(list) == 0 {
 		return event.Replay{}, Invalidf("nothing to change: give a state (paused, running), a rate, or both")
 	}
-	return s.steer(ctx, in.uuid(), list...)
+	return s.steer(ctx, in.ID, list...)
 }
 
 // steer returns the replay as it was before.
-func (s *server) steer(ctx context.Context, id uuid.UUID, list ...steering) (event.Replay, error) {
+func (s *server) steer(ctx context.Context, text string, list ...steering) (event.Replay, error) {
+	id, err := s.inPath(ctx, event.NamesReplay, text)
+	if err != nil {
+		return event.Replay{}, err
+	}
 	d := s.as(ctx)
 	r, err := d.Replay(ctx, id)
 	for _, next := range list {

@@ -94,20 +94,11 @@ func (s *server) refuse(ctx huma.Context, p *Problem) {
 
 type callerKey struct{}
 
-// caller is who sent a request.
-type caller struct {
-	direct *Direct // acts for the caller
-	server *server
+// as returns the Direct that acts for the caller, which authorize has put into the context.
+func (s *server) as(ctx context.Context) *Direct {
+	d, _ := ctx.Value(callerKey{}).(*Direct)
+	return d
 }
-
-// callerOf returns the caller, whom authorize has put into the context.
-func callerOf(ctx context.Context) caller {
-	c, _ := ctx.Value(callerKey{}).(caller)
-	return c
-}
-
-// as returns the Direct that acts for the caller.
-func (s *server) as(ctx context.Context) *Direct { return callerOf(ctx).direct }
 
 // authorize admits principals with a role. The answer never repeats any part of a wrong token.
 func (s *server) authorize(role Role) func(huma.Context, func(huma.Context)) {
@@ -133,7 +124,7 @@ func (s *server) authorize(role Role) func(huma.Context, func(huma.Context)) {
 			s.refuse(ctx, refused)
 			return
 		}
-		next(huma.WithValue(ctx, callerKey{}, caller{s.direct.As(principal, addr), s}))
+		next(huma.WithValue(ctx, callerKey{}, s.direct.As(principal, addr)))
 	}
 }
 

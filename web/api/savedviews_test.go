@@ -51,6 +51,16 @@ func TestSavedViews(t *testing.T) {
 	if err := c.SaveView(ctx, name, "step=paid"); err != nil || len(names()) != 2 {
 		t.Errorf("saved again, the views are %q, %v", names(), err)
 	}
+	id := newEvents("shop", 1)[0].ID.String()
+	for _, short := range []string{id[:8], "last"} {
+		if p, ok := errors.AsType[*api.Problem](c.SaveView(ctx, "one", "id="+short)); !ok ||
+			p.Detail != `selection.id: invalid value "`+short+`": want the whole id of an event` {
+			t.Errorf("saving the id %s: %v", short, p)
+		}
+	}
+	if err := c.SaveView(ctx, "one", "id="+id); err != nil || !slices.Contains(names(), "one id="+id+" replayer") {
+		t.Errorf("the views are %q, %v", names(), err)
+	}
 	entries, err := f.client(adminSecret).AuditLog(ctx, 100)
 	entries = slices.DeleteFunc(entries, func(a api.AuditEntry) bool { return a.Target != name })
 	if err != nil || len(entries) != 5 || entries[1].Action != "view.delete" || entries[4].Action != "view.save" ||

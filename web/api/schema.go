@@ -58,7 +58,6 @@ type description struct {
 	required   []string           // replaces the type's own list, unless nil
 	maximum    map[string]float64 // of numbers, whose minimum is 0
 	more       map[string]*huma.Schema
-	ids        []string // the properties with ids, which requests may shorten
 }
 
 // selectionDescription describes the filters of a selection. Answers have the old names beside the new ones.
@@ -67,9 +66,6 @@ func selectionDescription(of reflect.Type, filters []event.Filter) description {
 	for _, f := range filters {
 		if f.Property() != "" {
 			d.properties[f.Property()] = f.Help
-		}
-		if idKinds[f.Names].find != nil {
-			d.ids = append(d.ids, f.Property())
 		}
 		if f.Old != "" {
 			d.more[f.Old] = &huma.Schema{Type: huma.TypeString, Format: "date-time",
@@ -94,11 +90,12 @@ func descriptions() []description {
 		{
 			of:       reflect.TypeFor[NewReplay](),
 			required: []string{"selection", "to"},
-			ids:      []string{"again"},
+			properties: map[string]string{"again": "A replay to repeat: its events are selected, and selection must " +
+				"be {}. If to is its endpoint, or empty, its headers are sent too, unless the request has others. The " +
+				"options are those of the request."},
 			maximum: map[string]float64{"rate": 1e6, "pace": 1e6, "concurrency": 1024, "max_attempts": math.MaxUint16,
 				"stop_after_failures": math.MaxUint32},
 		},
-		{of: reflect.TypeFor[AcceptRequest](), ids: []string{"ids"}},
 	}
 }
 
@@ -118,13 +115,6 @@ func (s *server) describe() {
 		for name, maximum := range d.maximum {
 			schema.Properties[name].Minimum = new(float64)
 			schema.Properties[name].Maximum = &maximum
-		}
-		for _, name := range d.ids {
-			if property := schema.Properties[name]; property.Items != nil {
-				property.Items = &huma.Schema{Type: huma.TypeString}
-			} else {
-				property.Format = ""
-			}
 		}
 		if d.required != nil {
 			schema.Required = d.required

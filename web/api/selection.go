@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -34,11 +33,13 @@ func (d *Direct) checkSelection(sel event.Selection) error {
 }
 
 // CheckSelection returns a [*Problem] with the faults of a selection, or nil without faults.
-func CheckSelection(faults []event.SelectionFault) error {
+func CheckSelection(faults []event.SelectionFault) error { return checkAt("selection", faults) }
+
+func checkAt(place string, faults []event.SelectionFault) error {
 	if len(faults) == 0 {
 		return nil
 	}
-	return Invalidf("").withFaults(located("selection", faults))
+	return Invalidf("").withFaults(located(place, faults))
 }
 
 // located adds to the faults of a selection their place in the request.
@@ -71,60 +72,59 @@ func shortened(r event.Replay) event.Replay {
 	return r
 }
 
-// SelectionQuery reads a selection from the query parameters that [selectionParams] describes.
-type SelectionQuery struct{ selection event.Selection }
+// filterQuery has the query parameters that [selectionParams] describes.
+type filterQuery struct{ values url.Values }
 
-// Resolve implements huma.Resolver.
-func (q *SelectionQuery) Resolve(ctx huma.Context) []error {
-	values, errs := queryValues(ctx, event.Filters)
-	sel, faults := event.ParseSelection(values, time.Now())
-	q.selection = sel
-	return append(errs, queryErrors(faults)...)
-}
-
-// DeliverySelectionQuery reads a selection of deliveries from the query parameters that [selectionParams] describes.
-type DeliverySelectionQuery struct{ selection event.DeliverySelection }
-
-// Resolve implements huma.Resolver.
-func (q *DeliverySelectionQuery) Resolve(ctx huma.Context) []error {
-	values, errs := queryValues(ctx, event.DeliveryFilters)
-	sel, faults := event.ParseDeliverySelection(values, time.Now())
-	q.selection = sel
-	return append(errs, queryErrors(faults)...)
-}
-
-// queryValues returns the query parameters with whole ids, and an error for each parameter that the operation does not
-// have: a misspelt filter would select everything.
-func queryValues(ctx huma.Context, filters []event.Filter) (values url.Values, errs []error) {
+// Resolve implements huma.Resolver. It returns an error for each parameter that the operation does not have: a misspelt
+// filter would select everything.
+func (q *filterQuery) Resolve(ctx huma.Context) (errs []error) {
 	u := ctx.URL()
 	values, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return values, []error{&huma.ErrorDetail{Location: "query", Message: "invalid query: " + err.Error()}}
+		return []error{&huma.ErrorDetail{Location: "query", Message: "invalid query: " + err.Error()}}
 	}
 	for name := range values {
 		if !slices.ContainsFunc(ctx.Operation().Parameters, func(p *huma.Param) bool { return p.Name == name }) {
 			errs = append(errs, &huma.ErrorDetail{Location: "query." + name, Message: "unknown query parameter"})
 		}
 	}
-	err = WholeIDs(filters, values, callerOf(ctx.Context()).direct.finder(ctx.Context()))
-	if wrong, ok := errors.AsType[*IDError](err); ok {
-		errs = append(errs, refusedID(ctx, "query."+wrong.Name, err)...)
-	}
-	return values, errs
+	q.values = values
+	return errs
 }
 
-func queryErrors(faults []event.SelectionFault) (errs []error) {
-	for _, f := range located("query", faults) {
-		errs = append(errs, &huma.ErrorDetail{Location: f.Location, Message: f.Message})
+// SelectionQuery reads a selection of events. It is exported because huma reads embedded parameters of exported types
+// only.
+type SelectionQuery struct{ filterQuery }
+
+func (q *SelectionQuery) selection(ctx context.Context, d *Direct) (event.Selection, error) {
+	return selectionOf(ctx, d, event.Filters, q.values, event.ParseSelection)
+}
+
+// DeliverySelectionQuery reads a selection of deliveries.
+type DeliverySelectionQuery struct{ filterQuery }
+
+func (q *DeliverySelectionQuery) selection(ctx context.Context, d *Direct) (event.DeliverySelection, error) {
+	return selectionOf(ctx, d, event.DeliveryFilters, q.values, event.ParseDeliverySelection)
+}
+
+// selectionOf parses a selection from query parameters, whose ids need not be whole.
+func selectionOf[S any](ctx context.Context, d *Direct, filters []event.Filter, values url.Values,
+	parse func(url.Values, time.Time) (S, []event.SelectionFault)) (sel S, err error) {
+	faults, err := WholeIDs(ctx, filters, values, d.WholeID)
+	if err != nil {
+		return sel, err
 	}
-	return errs
+	if len(faults) == 0 {
+		sel, faults = parse(values, time.Now())
+	}
+	return sel, checkAt("query", faults)
 }
 
 // selectionParams describes the query parameters of filters.
 func selectionParams(filters []event.Filter) (list []*huma.Param) {
 	text := &huma.Schema{Type: huma.TypeString}
 	for _, f := range filters {
-		p := &huma.Param{Name: f.Name, In: "query", Description: f.Help, Schema: text}
+		p := &huma.Param{Name: f.Name, In: "query", Description: f.LongHelp(), Schema: text}
 		if f.IsTime() {
 			p.Schema = &huma.Schema{Type: huma.TypeString, Format: "date-time"}
 		}

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -108,6 +110,48 @@ func TestWatchOverLostConnections(t *testing.T) {
 	})
 	if err != nil || last.State != event.ReplayCompleted || last.Counts[event.Delivered] != 60 || lost < 2 {
 		t.Errorf("watched to %s %v, lost %d times, %v", last.State, last.Counts, lost, err)
+	}
+}
+
+// TestWatchReadsSelectionOnce verifies that the client does not read a long selection again and again.
+func TestWatchReadsSelectionOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	events := newEvents("shop", 150)
+	f.insert(events...)
+	r := f.create("shop", func(want *replay.Request) {
+		want.Rate = 1
+		want.Selection = event.Selection{}
+		for _, e := range events {
+			want.Selection.IDs = append(want.Selection.IDs, e.ID)
+		}
+	})
+	sizes := make(chan int, 10) // of answers
+	between := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		answer := httptest.NewRecorder()
+		f.server.Config.Handler.ServeHTTP(answer, q)
+		sizes <- answer.Body.Len()
+		maps.Copy(w.Header(), answer.Header())
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(answer.Body.Bytes())
+	}))
+	t.Cleanup(between.Close)
+	client, err := api.NewClient(between.URL, readSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	enough, readings := errors.New("enough"), 0
+	if err := client.Watch(context.Background(), r.ID, func(p api.Progress, lost error) error {
+		if readings++; readings == 2 {
+			return enough
+		}
+		return lost
+	}); err != enough {
+		t.Fatal(err)
+	}
+	if first, second := <-sizes, <-sizes; first-second < 50*len(events[0].ID.String()) {
+		t.Errorf("the first answer has %d bytes, the second %d", first, second)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"reflect"
 	"sync"
 	"time"
 
@@ -35,11 +37,15 @@ func progressOf(r event.Replay) Progress {
 	return p
 }
 
-const watchInterval = time.Second
+// The pauses between two readings of a replay that is watched: the first, and the longest while nothing changes.
+const (
+	watchInterval = time.Second
+	longestPause  = 5 * time.Second
+)
 
-// Watch calls each with a replay's progress, immediately and then every second, until the replay has ended, each
-// returns an error, or ctx ends. While the database does not answer, it calls each with the reason and the last known
-// progress.
+// Watch calls each with a replay's progress, immediately and then every second, or less often while nothing changes,
+// until the replay has ended, each returns an error, or ctx ends. While the database does not answer, it calls each with
+// the reason and the last known progress.
 func (d *Direct) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, lost error) error) error {
 	read := d.recent.fresh // the first progress must show a change by the caller
 	return watch(ctx, func() (event.Replay, error) {
@@ -54,10 +60,12 @@ const watchTimeout = 15 * time.Second
 
 // Watch does the same as [Direct.Watch], also while the API does not answer.
 func (c *Client) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, lost error) error) error {
-	return watch(ctx, func() (event.Replay, error) {
+	query := url.Values{} // the first progress must show a change by the caller
+	return watch(ctx, func() (r event.Replay, err error) {
 		ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 		defer cancel()
-		r, err := c.Replay(ctx, id)
+		err = c.get(ctx, "replays/"+id.String(), query, &r)
+		query.Set("recent", "true")
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("%w at %s within %s", ErrUnreachable, c.base.Host, watchTimeout)
 		}
@@ -66,19 +74,23 @@ func (c *Client) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, 
 }
 
 func watch(ctx context.Context, read func() (event.Replay, error), each func(p Progress, lost error) error) error {
-	tick := time.NewTicker(watchInterval)
-	defer tick.Stop()
 	var last Progress
+	pause := watchInterval
 	for readings := 0; ; {
 		r, err := read()
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		next := last
 		if err == nil {
-			last = progressOf(r)
+			next = progressOf(r)
 		} else if !passes(err) {
 			return err
 		}
+		if pause = min(pause*3/2, longestPause); !reflect.DeepEqual(next, last) {
+			pause = watchInterval
+		}
+		last = next
 		if last.Replay.State.Final() {
 			readings++
 		}
@@ -87,7 +99,7 @@ func watch(ctx context.Context, read func() (event.Replay, error), each func(p P
 			return err
 		}
 		select {
-		case <-tick.C:
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -104,7 +116,7 @@ func passes(err error) bool {
 // ended reports whether a replay has ended after some readings of a final state. A cancelled replay has that state
 // before the outcomes of its last attempts are known, and they never become known if no process delivers.
 func ended(r event.Replay, readings int) bool {
-	const patience = 10
+	const patience = 4
 	return readings > 0 && (r.Open() == 0 || readings > patience)
 }
 
@@ -187,11 +199,13 @@ func (s *server) streamRoute() {
 	op := s.operation(RoleRead, "GET /replays/{id}/stream", huma.Operation{OperationID: "watch-replay",
 		Errors: []int{http.StatusNotFound}, Middlewares: huma.Middlewares{s.limitStreams},
 		Summary: "Watch a replay",
-		Description: "Server-Sent Events: `progress` immediately and then every second; " +
-			"`end` when the replay is done or cancelled, which ends the stream. Reconnect after a lost connection."})
+		Description: "Server-Sent Events: `progress` immediately and then every second, while nothing changes at least every 5 " +
+			"seconds; `end` when the replay is done or cancelled, which ends the stream. Reconnect after a lost " +
+			"connection."})
 	sse.Register(s.api, op, map[string]any{"progress": Progress{}, "end": End{}},
-		func(ctx context.Context, in *ReplayPath, send sse.Sender) {
-			err := s.as(ctx).Watch(ctx, in.uuid(), func(p Progress, _ error) error {
+		func(ctx context.Context, _ *ReplayPath, send sse.Sender) {
+			id, _ := ctx.Value(watchedKey{}).(uuid.UUID)
+			err := s.as(ctx).Watch(ctx, id, func(p Progress, _ error) error {
 				if p.Replay.ID == uuid.Nil {
 					return nil // nothing is known yet
 				}
@@ -201,10 +215,13 @@ func (s *server) streamRoute() {
 				return send.Data(p)
 			})
 			if err != nil && ctx.Err() == nil {
-				s.logger.Info("a stream of a replay's progress broke off", "replay_id", in.ID, "error", err)
+				s.logger.Info("a stream of a replay's progress broke off", "replay_id", id, "error", err)
 			}
 		})
 }
+
+// watchedKey is the key of the context for the id of the replay that a stream shows.
+type watchedKey struct{}
 
 // limitStreams refuses too many streams, and a replay that cannot be read, while an answer other than a stream is still
 // possible.
@@ -217,14 +234,22 @@ func (s *server) limitStreams(ctx huma.Context, next func(huma.Context)) {
 			maxStreams))
 		return
 	}
-	id, err := s.as(ctx.Context()).WholeID(ctx.Context(), event.NamesReplay, ctx.Param("id"))
-	if err == nil {
-		_, err = s.direct.recent.fresh(ctx.Context(), uuid.MustParse(id))
-	}
-	if p, _ := ProblemOf(err); err != nil && p.Status != http.StatusUnprocessableEntity { // huma answers an invalid id
-		s.refuse(ctx, p)
+	id, err := s.watched(ctx.Context(), ctx.Param("id"))
+	if err != nil {
+		s.refuse(ctx, s.problemOf(ctx.Context(), ctx.Operation().OperationID, err))
 		return
 	}
 	ctx.SetHeader("X-Accel-Buffering", "no") // otherwise nginx holds the messages back
-	next(ctx)
+	next(huma.WithValue(ctx, watchedKey{}, id))
+}
+
+// watched returns the id of an existing replay.
+func (s *server) watched(ctx context.Context, text string) (uuid.UUID, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	id, err := s.inPath(ctx, event.NamesReplay, text)
+	if err == nil {
+		_, err = s.direct.recent.fresh(ctx, id)
+	}
+	return id, err
 }

@@ -27,11 +27,12 @@ func showAccept(v *visit) error {
 	if err := v.user.Require(api.RoleAdmin); err != nil {
 		return err
 	}
-	f, err := v.filters()
+	query := v.URL.Query()
+	query.Set("rejected", "true")
+	f, err := v.filtersOf(query)
 	if err != nil {
 		return err
 	}
-	f.Rejected = true
 	found, err := v.direct.Events(v.Context(), f.Selection, api.MaxAccepted, "")
 	if err != nil {
 		return err

@@ -109,10 +109,10 @@ func (v *visit) tidiedDeliveries() url.Values {
 	for name, values := range query {
 		filter, _ := deliveryFilter(name)
 		for i, value := range values {
-			if !filter.IsTime() || v.shownTime(value) != "" { // a time in a query
+			if !filter.IsTime() {
 				continue
 			}
-			if at, err := v.typedTime(name, value); err == nil {
+			if at, err := v.typedTime(name, value); err == nil && at != value {
 				values[i], changed = at, true
 			}
 		}
@@ -140,7 +140,8 @@ func (v *visit) deliveryFilters(fixed url.Values, own ...string) (deliveryFilter
 				name)
 		}
 	}
-	if err := api.WholeIDs(event.DeliveryFilters, all, v.wholeID); err != nil {
+	faults, err := api.WholeIDs(v.Context(), event.DeliveryFilters, all, v.wholeID)
+	if err != nil {
 		return f, err
 	}
 	for name := range f.Shown {
@@ -149,8 +150,9 @@ func (v *visit) deliveryFilters(fixed url.Values, own ...string) (deliveryFilter
 	for name, values := range fixed {
 		all[name] = values
 	}
-	sel, faults := event.ParseDeliverySelection(all, v.now)
-	f.DeliverySelection = sel
+	if len(faults) == 0 {
+		f.DeliverySelection, faults = event.ParseDeliverySelection(all, v.now)
+	}
 	return f, api.CheckSelection(faults)
 }
 
@@ -286,7 +288,7 @@ func (v *visit) deliveryForm(f deliveryFilters) (inputs []input, keep url.Values
 
 // showDelivery shows a delivery with its attempts.
 func showDelivery(v *visit) error {
-	whole, err := v.wholeID(event.NamesDelivery, v.PathValue("id"))
+	whole, err := v.wholeID(v.Context(), event.NamesDelivery, v.PathValue("id"))
 	if err != nil {
 		return v.noPage(err)
 	}

@@ -118,6 +118,13 @@ func TestDeliveries(t *testing.T) {
 			t.Errorf("%s: %d, want %d", path, a.status, status)
 		}
 	}
+	for _, name := range []string{"from", "last_attempt_until"} {
+		a := p.get("/deliveries?" + name + "=2026-01-31T13:00:00+03:00")
+		if a.status != http.StatusUnprocessableEntity || !strings.Contains(html.UnescapeString(a.body),
+			`invalid time "2026-01-31T13:00:00 03:00": want one such as 2026-01-31T13:00:00+03:00`) {
+			t.Errorf("a plus sign in %s that became a space: %d", name, a.status)
+		}
+	}
 	form := "/deliveries?endpoint=&from=2026-01-31T13:00&until=2026-01-31T13:00&status_code=&state=failed"
 	if got := p.get(form).header.Get("Location"); got != "/deliveries?from=2026-01-31T13%3A00%3A00Z&state=failed&until=2026-01-31T13%3A00%3A00Z" {
 		t.Errorf("the form leads to %s", got)

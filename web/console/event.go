@@ -2,7 +2,9 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
+	"errors"
 	"html/template"
 	"maps"
 	"net/http"
@@ -88,31 +90,28 @@ func statusText(code uint16) string {
 	return strings.TrimSpace(strconv.Itoa(int(code)) + " " + http.StatusText(int(code)))
 }
 
-// wholeID returns the id that a text in an address names: by its beginning, or by last. Forms have whole ids: what was
-// the last when a page asked for a confirmation may not be it any more.
-func (v *visit) wholeID(kind event.Named, text string) (string, error) {
-	if v.Method == http.MethodPost {
+// wholeID returns the id that a text in an address names: see [api.Direct.WholeID]. Forms have whole ids: what was the
+// last when a page asked for a confirmation may not be it any more.
+func (v *visit) wholeID(ctx context.Context, kind event.Named, text string) (string, error) {
+	if v.Method == http.MethodPost && !event.IsID(kind, strings.ToLower(text)) {
 		return "", api.Invalidf("invalid %s id %.60q: a form needs whole ids", kind, text)
 	}
-	return v.direct.WholeID(v.Context(), kind, text)
+	return v.direct.WholeID(ctx, kind, text)
 }
 
 // uuidOf returns the id of the event or replay that a text names. There is no page of any other text.
 func (v *visit) uuidOf(kind event.Named, text string) (uuid.UUID, error) {
-	if id, err := uuid.Parse(text); err == nil {
-		return id, nil
-	}
-	whole, err := v.wholeID(kind, text)
+	whole, err := v.wholeID(v.Context(), kind, text)
 	if err != nil {
 		return uuid.Nil, v.noPage(err)
 	}
 	return uuid.Parse(whole)
 }
 
-// noPage turns the error of an id in an address into "not found", with the same sentence.
+// noPage turns the error of an invalid id in an address into "not found", with the same sentence.
 func (v *visit) noPage(err error) error {
-	p, internal := api.ProblemOf(err)
-	if internal || v.Method == http.MethodPost {
+	p, ok := errors.AsType[*api.Problem](err)
+	if !ok || p.Status != http.StatusUnprocessableEntity || v.Method == http.MethodPost {
 		return err
 	}
 	return api.Problemf(http.StatusNotFound, "%s", p.Detail)
@@ -126,7 +125,7 @@ func showEvent(v *visit) error {
 		return err
 	}
 	if id.String() != v.PathValue("id") { // an address to share has the whole id
-		return v.redirect("/events/" + id.String())
+		return v.redirect(link("/events/"+id.String(), v.URL.Query()))
 	}
 	e, err := v.direct.Event(v.Context(), id)
 	if err != nil {

@@ -187,10 +187,16 @@ func (v *visit) shownTime(value string) string {
 	return t.In(v.zone).Format(inputTime)
 }
 
-// typedTime returns the time in an input of the form as a query has it. Of a time that clocks show twice it is the
-// first, for the end of a range the second.
+// typedTime returns the time in an input of the form as a query has it; a time of a query stays as it is. Of a time that
+// clocks show twice it is the first, for the end of a range the second.
 func (v *visit) typedTime(filter, value string) (string, error) {
-	wall, err := time.Parse(inputTime, value[:min(len(value), len(inputTime))])
+	if v.shownTime(value) != "" {
+		return value, nil
+	}
+	wall, err := time.Parse(inputTime, value)
+	if err != nil {
+		wall, err = time.Parse(inputTime+":05", value) // a browser may send seconds
+	}
 	if err != nil {
 		return "", api.Invalidf("invalid time %q: want one such as 2026-01-31T13:00", value)
 	}
@@ -198,7 +204,7 @@ func (v *visit) typedTime(filter, value string) (string, error) {
 	if strings.HasSuffix(filter, "until") {
 		first = last
 	}
-	return first.Format(time.RFC3339), nil
+	return first.Format(time.RFC3339Nano), nil
 }
 
 // addFilter adds a value to a filter with several values, and replaces the value of others. since and from or until

@@ -16,15 +16,19 @@ type filters struct {
 	event.Selection
 }
 
-// filters reads the selection from the address. It refuses unknown parameters: a misspelt
-// filter would select everything.
+// filters reads the selection from the address. own are further parameters of the page.
 func (v *visit) filters(own ...string) (filters, error) {
-	f := filters{Values: url.Values{}}
-	all, err := url.ParseQuery(v.URL.RawQuery)
+	query, err := url.ParseQuery(v.URL.RawQuery)
 	if err != nil {
-		return f, api.Invalidf("invalid query in the address: %v", err)
+		return filters{}, api.Invalidf("invalid query in the address: %v", err)
 	}
-	all = event.Renamed(all)
+	return v.filtersOf(query, own...)
+}
+
+// filtersOf reads the selection from a query. It refuses unknown parameters: a misspelt filter would select everything.
+func (v *visit) filtersOf(query url.Values, own ...string) (filters, error) {
+	f := filters{Values: url.Values{}}
+	all := event.Renamed(query)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if _, known := event.FilterNamed(name); known {
 			f.Values[name] = all[name]
@@ -32,11 +36,13 @@ func (v *visit) filters(own ...string) (filters, error) {
 			return f, api.Invalidf("there is no filter %q; the filters are the API's query parameters, see /docs", name)
 		}
 	}
-	if err := api.WholeIDs(event.Filters, f.Values, v.wholeID); err != nil {
+	faults, err := api.WholeIDs(v.Context(), event.Filters, f.Values, v.wholeID)
+	if err != nil {
 		return f, err
 	}
-	sel, faults := event.ParseSelection(f.Values, v.now)
-	f.Selection = sel
+	if len(faults) == 0 {
+		f.Selection, faults = event.ParseSelection(f.Values, v.now)
+	}
 	return f, api.CheckSelection(faults)
 }
 

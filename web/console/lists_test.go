@@ -76,7 +76,8 @@ func TestFilters(t *testing.T) {
 	}
 	for query, status := range map[string]int{"sinse=1h": 422, "since=tomorrow": 422, "kind=nothing": 422, "id=1": 422,
 		"cursor=x": 422, "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z": 422, "text=a&text=b": 422,
-		"until=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z": 422} {
+		"until=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z": 422, "until=2026-01-31T13:00:00+03:00": 422,
+		"f.until=2026-01-31T13:00:00+03:00": 422, "f.from=2026-01-31T13:00x": 422} {
 		if a := p.get("/?" + query); a.status != status {
 			t.Errorf("%s: %d, want %d", query, a.status, status)
 		}
@@ -91,6 +92,8 @@ func TestFilters(t *testing.T) {
 		"text=a&f.q=step:b": "/?step=b", "f.source=a&f.source=b&f.source=": "/?source=a&source=b",
 		"f.rejected=true": "/?rejected=true", "id=" + wanted.ID.String() + "&id=" + other.ID.String() + "&f.q=a": "/?text=a",
 		"f.q=step:+paid+": "/?step=paid", "from=2026-01-01T00:00:00Z&f.from=&f.until=": "/", "since=1h&f.from=": "/?since=1h",
+		"f.from=2026-01-31T13:00:05":         "/?from=2026-01-31T13%3A00%3A05Z",
+		"f.from=2026-01-31T13:00:05%2B03:00": "/?from=2026-01-31T13%3A00%3A05%2B03%3A00",
 		"from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&f.from=2026-01-01T10:00&f.until=2026-01-01T11:00": "/?from=2026-01-01T10%3A00%3A00Z&until=2026-01-01T11%3A00%3A00Z"} {
 		for range 5 { // maps have a random order
 			if got := p.get("/?" + form).header.Get("Location"); got != want {
