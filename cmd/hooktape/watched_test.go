@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,12 +12,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"hooktape/internal/testutil/enginetest"
+	"hooktape/web/api"
 )
 
 // The secrets and the person of these tests. No log line, span or metric may contain one.
@@ -199,6 +202,7 @@ func (w *watched) traffic() {
 		w.receiver.URL+"/other?key="+replaySecret, "--header", "X-Key: "+headerSecret)
 	w.cli("replay", "create", "--source", "demo", "--where", "phone = '+"+personPhone+"'", "--mode", "all", "--yes",
 		"--to", "parrot", "--detach")
+	w.assertForwards()
 	w.configure("nonsense: " + wrongSecret + "\n")
 	w.eventually("the invalid configuration is refused", func() error {
 		if !strings.Contains(w.output.String(), "the changed configuration is refused") {
@@ -223,6 +227,31 @@ func (w *watched) traffic() {
 		}
 		return nil
 	})
+}
+
+// assertForwards verifies that the API and the database both say that bots of the source mimic get no answer of parrot,
+// and that those of price get one of crm.
+func (w *watched) assertForwards() {
+	w.t.Helper()
+	w.becomes("SELECT uniqExact(source) FROM attempts WHERE kind = 'forward'", "2")
+	direct := *w.instance
+	direct.env = append(slices.Clone(w.env), "HOOKTAPE_API_URL=")
+	for from, i := range map[string]*instance{"the API": w.instance, "the database": &direct} {
+		var list []api.Endpoint
+		if err := json.Unmarshal([]byte(i.cli("endpoints", "--json")), &list); err != nil || len(list) != 2 {
+			w.t.Fatalf("%s: %d endpoints, %v", from, len(list), err)
+		}
+		for n, want := range []struct {
+			source string
+			failed bool
+		}{{"price", false}, {"mimic", true}} {
+			got := list[n].Forwards
+			if len(got) != 1 || got[0].Source != want.source || (got[0].Failures > 0) != want.failed {
+				w.t.Errorf("%s: External Requests forwarded to %s: %+v, want some of %s, failed: %t", from, list[n].Name,
+					got, want.source, want.failed)
+			}
+		}
+	}
 }
 
 // scrape reads the metrics as Prometheus does.
@@ -276,7 +305,8 @@ func (c *otlpSink) got(path string) []byte {
 	return bytes.Clone(c.bodies[path])
 }
 
-// newParrot starts an endpoint that repeats its request in the status line, sometimes with invalid HTTP.
+// newParrot starts an endpoint that repeats its request in the status line: with invalid HTTP to a forwarded PUT, which
+// is no answer, and to every second of the others.
 func newParrot(t *testing.T) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -293,7 +323,7 @@ func newParrot(t *testing.T) string {
 			_ = conn.SetDeadline(time.Now().Add(time.Second))
 			length, _ := conn.Read(heard)
 			words := strings.ReplaceAll(string(heard[:length]), "\r\n", " ") + " " + personPhone
-			if n%2 == 0 {
+			if n%2 == 0 && !strings.HasPrefix(words, "PUT ") {
 				fmt.Fprintf(conn, "HTTP/1.1 400 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", words)
 			} else {
 				fmt.Fprintf(conn, "%s\r\n\r\n", words)

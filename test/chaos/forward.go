@@ -21,8 +21,10 @@ var forwardFaults = []fault{
 }
 
 const (
-	// deadline is that of the source.
+	// deadline is the source's where bots should get the fallback.
 	deadline = 400 * time.Millisecond
+	// longDeadline is the source's where no bot should: not even a loaded machine takes as long to answer.
+	longDeadline = 20 * time.Second
 	// promised is how much later than at the deadline a bot may have its reply.
 	promised = 100 * time.Millisecond
 	// lateness is what a loaded machine may add: it suspends three processes in turn. A bot that is not answered at the
@@ -31,7 +33,7 @@ const (
 	// forwardSettings continue the configuration of the source.
 	forwardSettings = `    forward:
       to: backend
-      deadline: 400ms
+      deadline: %s
       append: [path, query]
       expect: [price]
       fallback: {status: 200, body: '` + fallback + `'}
@@ -47,18 +49,20 @@ endpoints:
 type forwarding struct {
 	*backend
 	*bots
-	killed bool // hooktape was killed
+	deadline time.Duration // of the source
+	killed   bool          // hooktape was killed
 }
 
 // beginForwarding starts a backend, a hooktape that forwards to it, and bots. It returns when they get answers.
-func (t *trial) beginForwarding(ctx context.Context) (*forwarding, error) {
+func (t *trial) beginForwarding(ctx context.Context, deadline time.Duration) (*forwarding, error) {
 	b, err := listenBackend()
 	if err != nil {
 		return nil, err
 	}
-	f := &forwarding{backend: b}
+	f := &forwarding{backend: b, deadline: deadline}
 	t.forwarding = f
-	if t.hooktape, err = t.harness.NewHooktape(ctx, t.dsn(), fmt.Sprintf(forwardSettings, b.url())+hurry); err != nil {
+	settings := fmt.Sprintf(forwardSettings, deadline, b.url()) + hurry
+	if t.hooktape, err = t.harness.NewHooktape(ctx, t.dsn(), settings); err != nil {
 		return nil, err
 	}
 	t.addr = t.hooktape.Addr
@@ -77,7 +81,7 @@ func (t *trial) results(ctx context.Context, result string, n int) error {
 
 // backendFails makes the backend fail in every way, one after the other.
 func backendFails(ctx context.Context, t *trial) error {
-	f, err := t.beginForwarding(ctx)
+	f, err := t.beginForwarding(ctx, deadline)
 	if err != nil {
 		return err
 	}
@@ -111,7 +115,7 @@ func backendFails(ctx context.Context, t *trial) error {
 // killedForwarding kills hooktape in each stage of a forwarded request: at any moment, when the backend has the
 // request, in the middle of the answer, and at its end.
 func killedForwarding(ctx context.Context, t *trial) error {
-	f, err := t.beginForwarding(ctx)
+	f, err := t.beginForwarding(ctx, deadline)
 	if err != nil {
 		return err
 	}
@@ -171,7 +175,7 @@ func killedForwarding(ctx context.Context, t *trial) error {
 
 // clickHouseAwayForwarding kills ClickHouse for a while. The bots notice nothing.
 func clickHouseAwayForwarding(ctx context.Context, t *trial) error {
-	f, err := t.beginForwarding(ctx)
+	f, err := t.beginForwarding(ctx, longDeadline)
 	if err != nil {
 		return err
 	}
@@ -247,7 +251,7 @@ func (t *trial) judgeForwarded(ctx context.Context) (any, error) {
 	if err = errors.Join(err, failed); err != nil {
 		return r, err
 	}
-	r.sent, r.latest = len(f.ledger), int(-deadline.Milliseconds())
+	r.sent, r.latest = len(f.ledger), int(-f.deadline.Milliseconds())
 	r.answers, r.fallbacks, r.parts, r.nothing = f.counts[gotAnswer], f.counts[gotFallback], f.counts[gotPart],
 		f.counts[gotNothing]
 	sent := f.requests()
@@ -271,8 +275,8 @@ func (t *trial) judgeForwarded(ctx context.Context) (any, error) {
 			t.say(t.name, "request %s: the bot got %s, ClickHouse says %+v", n, got.result, is)
 		}
 		if got.result != gotNothing {
-			r.latest = max(r.latest, int((got.took - deadline).Milliseconds()))
-			if got.took > deadline+promised+lateness {
+			r.latest = max(r.latest, int((got.took - f.deadline).Milliseconds()))
+			if got.took > f.deadline+promised+lateness {
 				r.late++
 			}
 		}

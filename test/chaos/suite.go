@@ -34,22 +34,26 @@ type fault struct {
 	strike func(context.Context, *trial) error
 	// possible returns an error on machines that cannot inject the fault; nil: all can.
 	possible func(*suite) error
-	// tested names the tests that prove the same at every make test. A short run of all faults leaves this one out.
-	tested string
+	// tested has the tests that prove the same at every make test, as folder/TestName. A short run of all faults leaves
+	// this one out.
+	tested []string
 }
 
 var faults = []fault{
-	{name: "hooktape killed", strike: hooktapeKilled, tested: "both killed; TestKillBetweenAnswerAndDrain"},
+	// The faults "both killed" and "killed forwarding" kill it, too.
+	{name: "hooktape killed", strike: hooktapeKilled, tested: []string{"cmd/hooktape/TestKillBetweenAnswerAndDrain",
+		"ingest/TestSameBatchAgain", "ingest/TestForwardAfterAKill"}},
 	{name: "ClickHouse killed", strike: clickHouseKilled},
 	{name: "both killed", strike: bothKilled},
 	{name: "ClickHouse away", strike: clickHouseAway},
 	{name: "ClickHouse frozen", strike: clickHouseFrozen},
 	{name: "spool full", strike: spoolFull},
-	{name: "write error", strike: writeError, tested: "TestFailure of internal/spool"},
-	{name: "fsync error", strike: fsyncError, tested: "TestFailure of internal/spool"},
-	{name: "power cut", strike: powerCut, tested: "TestCrash of internal/spool"},
-	{name: "disk filled", strike: diskFilled, possible: canMount, tested: "TestFullDisk of cmd/hooktape"},
-	{name: "bits flipped", strike: bitsFlipped, tested: "TestRot of internal/spool; TestDamagedSpool of cmd/hooktape"},
+	{name: "write error", strike: writeError, tested: []string{"internal/spool/TestFailure"}},
+	{name: "fsync error", strike: fsyncError, tested: []string{"internal/spool/TestFailure"}},
+	{name: "power cut", strike: powerCut, tested: []string{"internal/spool/TestCrash"}},
+	{name: "disk filled", strike: diskFilled, possible: canMount, tested: []string{"cmd/hooktape/TestFullDisk"}},
+	{name: "bits flipped", strike: bitsFlipped, tested: []string{"internal/spool/TestRot",
+		"cmd/hooktape/TestDamagedSpool"}},
 }
 
 // group has faults whose results are judged alike. judge returns the row of a fault's results, which is a pointer to a
@@ -66,15 +70,21 @@ var groups = []group{
 	{forwardFaults, (*trial).judgeForwarded},
 }
 
-// all injects the faults, some at a time, and prints the tables. Its error lists the broken promises.
+// all injects the faults, some at a time, and prints the tables. Its error lists the broken promises. It is also an error
+// if there is no fault to inject.
 func (a *suite) all(ctx context.Context, only string) error {
 	var working errgroup.Group
 	working.SetLimit(a.atOnce)
+	chosen := false
 	tables, failed := make([][]any, len(groups)), make([][]error, len(groups))
 	for i, g := range groups {
 		tables[i], failed[i] = make([]any, len(g.faults)), make([]error, len(g.faults))
 		for j, f := range g.faults {
-			if !strings.Contains(f.name, only) || a.short && only == "" && f.tested != "" || !a.possible(f) {
+			if !strings.Contains(f.name, only) || a.short && only == "" && f.tested != nil {
+				continue
+			}
+			chosen = true
+			if !a.possible(f) {
 				continue
 			}
 			working.Go(func() error { // a failure does not stop the other faults
@@ -84,6 +94,9 @@ func (a *suite) all(ctx context.Context, only string) error {
 		}
 	}
 	_ = working.Wait()
+	if !chosen {
+		return fmt.Errorf("-only: no fault has a name with %q", only)
+	}
 	for i := range tables {
 		printTable(a.out, slices.DeleteFunc(tables[i], func(row any) bool { return row == nil }))
 	}
