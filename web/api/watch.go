@@ -44,8 +44,8 @@ const (
 )
 
 // Watch calls each with a replay's progress, immediately and then every second, or less often while nothing changes,
-// until the replay has ended, each returns an error, or ctx ends. While the database does not answer, it calls each with
-// the reason and the last known progress.
+// until the replay has ended, each returns an error, or ctx ends. While the database does not answer, it calls each
+// with the reason and the last known progress.
 func (d *Direct) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, lost error) error) error {
 	read := d.recent.fresh // the first progress must show a change by the caller
 	return watch(ctx, func() (event.Replay, error) {
@@ -199,9 +199,9 @@ func (s *server) streamRoute() {
 	op := s.operation(RoleRead, "GET /replays/{id}/stream", huma.Operation{OperationID: "watch-replay",
 		Errors: []int{http.StatusNotFound}, Middlewares: huma.Middlewares{s.limitStreams},
 		Summary: "Watch a replay",
-		Description: "Server-Sent Events: `progress` immediately and then every second, while nothing changes at least every 5 " +
-			"seconds; `end` when the replay is done or cancelled, which ends the stream. Reconnect after a lost " +
-			"connection."})
+		Description: "Server-Sent Events: `progress` immediately and then every second, while nothing changes at least " +
+			"every 5 seconds; `end` when the replay is done or cancelled, which ends the stream. Reconnect after a " +
+			"lost connection."})
 	sse.Register(s.api, op, map[string]any{"progress": Progress{}, "end": End{}},
 		func(ctx context.Context, _ *ReplayPath, send sse.Sender) {
 			id, _ := ctx.Value(watchedKey{}).(uuid.UUID)
