@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -251,12 +252,18 @@ func TestNoSpaceForTables(t *testing.T) {
 	s.disk.hold = 2 * retryPause
 	disk.refuse(syscall.ENOSPC, ".sst", errorfs.OpFileWrite)
 	record := make([]byte, 100<<10)
-	var err error
 	n := 0
-	for ; err == nil; n++ {
-		err = s.Append(t.Context(), record)
+	for {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		err := s.Append(ctx, record)
+		cancel()
+		// A record that is admitted before the disk refuses, or on a slow machine between two refusals, waits for room
+		// also when its caller has left.
+		if n++; err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			wantErr(t, err, ErrFull)
+			break
+		}
 	}
-	wantErr(t, err, ErrFull)
 	wantErr(t, s.Ready(), ErrFull)
 	disk.heal()
 	eventually(t, "ready again", func() bool { return s.Ready() == nil })

@@ -50,7 +50,7 @@ func generateExternal() (list []externalRequest) {
 				"paid"}[chance.IntN(2)], Verdict: event.Accepted}}
 		got := answers[chance.IntN(len(answers))]
 		a := event.Attempt{ID: event.ForwardID(e.ID, "backend"), EventID: e.ID, Endpoint: "backend", Number: 1,
-			StartedAt: at.Add(time.Second), Kind: event.AttemptForward, Outcome: got.outcome, StatusCode: got.status,
+			StartedAt: at.Add(time.Second), Kind: event.AttemptForward, Source: e.Source, Outcome: got.outcome, StatusCode: got.status,
 			Fallback: got.fallback, MissingKeys: got.missing, ResponseBytes: 12}
 		if got.outcome != event.OutcomeUnknown {
 			a.Duration, a.Overhead = time.Duration(chance.IntN(8000))*time.Millisecond,

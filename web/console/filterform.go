@@ -10,8 +10,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
-
 	"hooktape/internal/event"
 	"hooktape/web/api"
 )
@@ -232,8 +230,8 @@ var beginningOfID = regexp.MustCompile(`^01[0-9a-f]{6}-[0-9a-f]{4}-7`)
 // searched returns the filter that a text in the search box means: an event's id or its beginning, a filter by its name
 // (step:paid), or a text.
 func searched(text string) (filter, value string) {
-	if _, err := uuid.Parse(text); err == nil || beginningOfID.MatchString(text) {
-		return "id", text
+	if id := strings.ToLower(text); event.IsID(event.NamesEvent, id) || beginningOfID.MatchString(id) {
+		return "id", id
 	}
 	if name, value, ok := strings.Cut(text, ":"); ok && value != "" {
 		if _, known := event.FilterNamed(name); known {
