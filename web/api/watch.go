@@ -55,19 +55,19 @@ func (d *Direct) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, 
 	}, each)
 }
 
-// watchTimeout is how long the API may take for one progress.
+// watchTimeout is the watchTimeout of a new client.
 const watchTimeout = 15 * time.Second
 
 // Watch does the same as [Direct.Watch], also while the API does not answer.
 func (c *Client) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, lost error) error) error {
 	query := url.Values{} // the first progress must show a change by the caller
 	return watch(ctx, func() (r event.Replay, err error) {
-		ctx, cancel := context.WithTimeout(ctx, watchTimeout)
+		ctx, cancel := context.WithTimeout(ctx, c.watchTimeout)
 		defer cancel()
 		err = c.get(ctx, "replays/"+id.String(), query, &r)
 		query.Set("recent", "true")
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("%w at %s within %s", ErrUnreachable, c.base.Host, watchTimeout)
+			err = fmt.Errorf("%w at %s within %s", ErrUnreachable, c.base.Host, c.watchTimeout)
 		}
 		return r, err
 	}, each)
