@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 	"github.com/willabides/kongplete"
@@ -91,7 +92,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "hooktape: %v; see hooktape --help\n", err)
+		fmt.Fprintf(stderr, "hooktape: %v; see %s --help\n", err, commandOf(err))
 		return 1
 	}
 	e := &env{ctx: ctx, flags: c.commonFlags, stdout: stdout, stderr: stderr, log: newLogger(c.LogFormat, stderr)}
@@ -105,6 +106,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintln(stderr, "hooktape:", sentence(err, e))
 	return 1
+}
+
+// commandOf returns the command, such as "hooktape replay pause", whose arguments could not be parsed.
+func commandOf(err error) string {
+	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
+		if command := parse.Context.Command(); command != "" {
+			words, _, _ := strings.Cut(command, " <")
+			return "hooktape " + words
+		}
+	}
+	return "hooktape"
 }
 
 // helpCmd prints help about a command, as its --help does.
