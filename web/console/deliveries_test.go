@@ -21,6 +21,7 @@ import (
 	"hooktape/internal/testutil/browsertest"
 	"hooktape/replay"
 	"hooktape/web/api"
+	"hooktape/web/console"
 )
 
 // deliveriesFixture has two endpoints, and a replay of four events to crm: two were delivered, one was refused for its
@@ -145,6 +146,34 @@ func deliveryIDs(page string) (ids []string) {
 		ids = append(ids, match[1])
 	}
 	return ids
+}
+
+// TestWorstFirst verifies the order of an event's endpoints: what failed is not cut off in a list, and a page proposes
+// to send the event again where it failed, not where hooktape tries again by itself.
+func TestWorstFirst(t *testing.T) {
+	t.Parallel()
+	states := []struct {
+		endpoint string
+		state    event.DeliveryState
+	}{{"archive", event.Retrying}, {"billing", event.Delivered}, {"crm", event.Failed}, {"mailer", event.Pending}}
+	var summaries []api.DeliverySummary
+	var deliveries []console.Delivery
+	for _, s := range states {
+		summaries = append(summaries, api.DeliverySummary{Endpoint: s.endpoint, State: s.state})
+		d := console.Delivery{Attempts: []console.Attempt{{}}}
+		d.Endpoint, d.State = s.endpoint, s.state
+		deliveries = append(deliveries, d)
+	}
+	var order []string
+	for _, s := range console.WorstFirst(summaries) {
+		order = append(order, s.Endpoint)
+	}
+	if got := strings.Join(order, " "); got != "crm archive mailer billing" {
+		t.Errorf("the list shows %s", got)
+	}
+	if got := strings.Join(console.OpenFailures(deliveries), " "); got != "crm archive mailer" {
+		t.Errorf("the page proposes %s", got)
+	}
 }
 
 // TestLastError: an endpoint's last error is unresolved until its event was delivered.

@@ -157,8 +157,9 @@ func showEvent(v *visit) error {
 }
 
 // openFailures shows the answer of the last attempt at each endpoint where the event's newest delivery is not
-// successful, and returns these endpoints.
-func openFailures(deliveries []delivery) (endpoints []string) {
+// successful, and returns these endpoints: first those where it failed, because hooktape sends the others by itself.
+func openFailures(deliveries []delivery) []string {
+	var failed, open []string
 	newest := map[string]*delivery{}
 	for i := range deliveries {
 		d := &deliveries[i]
@@ -170,10 +171,14 @@ func openFailures(deliveries []delivery) (endpoints []string) {
 		d := newest[name]
 		if n := len(d.Attempts); n > 0 && d.State != event.Delivered {
 			d.Attempts[n-1].Open = true
-			endpoints = append(endpoints, name)
+			if d.State == event.Failed {
+				failed = append(failed, name)
+			} else {
+				open = append(open, name)
+			}
 		}
 	}
-	return endpoints
+	return append(failed, open...)
 }
 
 func sorted(m map[string]string) (list []pair) {

@@ -190,9 +190,20 @@ func (v *visit) rows(events []api.Event, visible []column) ([]row, error) {
 	}
 	states, err := v.direct.DeliverySummaries(v.Context(), events)
 	for i := range list {
-		list[i].States = states[list[i].ID]
+		list[i].States = worstFirst(states[list[i].ID])
 	}
 	return list, err
+}
+
+// severity orders the tones of labels. A list cuts a long cell off, and shows what needs attention before that.
+var severity = []string{"bad", "doubt", "neutral", "quiet", "good"}
+
+// worstFirst sorts deliveries by severity, and keeps the order of equal ones.
+func worstFirst(deliveries []api.DeliverySummary) []api.DeliverySummary {
+	return slices.SortedStableFunc(slices.Values(deliveries), func(a, b api.DeliverySummary) int {
+		return cmp.Compare(slices.Index(severity, labelOf("delivery", a.State).Tone),
+			slices.Index(severity, labelOf("delivery", b.State).Tone))
+	})
 }
 
 // recent counts the requests that were rejected in the last hour.

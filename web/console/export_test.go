@@ -17,6 +17,16 @@ var (
 	Assets      = assets
 	FormTimeout = &formTimeout
 	ChangesOf   = changesOf
+
+	WorstFirst   = worstFirst
+	OpenFailures = openFailures
+)
+
+// Unexported types that tests outside the package use.
+type (
+	Delivery  = delivery
+	Attempt   = attempt
+	Forwarded = forwarded
 )
 
 type Change = change
