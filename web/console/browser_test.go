@@ -166,6 +166,9 @@ func TestTailOfAnEmptyList(t *testing.T) {
 	f := newFixture(t)
 	b := f.browserOnList(readSecret)
 	b.AwaitText("#empty", "https://hooks.example.org/hooks/demo/***/start")
+	b.AwaitText(".chart", "0 events")
+	b.Await(`document.querySelector('#total').textContent !== ''`)
+	b.Await(`!document.querySelector('#total').checkVisibility()`) // it belongs to the bar below a list
 	f.insert(newLead("1", "Первая", 0))
 	b.AwaitText("#rows", "Первая")
 	f.assertClean(b)

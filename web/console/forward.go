@@ -88,6 +88,14 @@ func (f forwarded) Why() string {
 	return ""
 }
 
+// Detail returns the error of a fallback, unless Why says the same: hooktape itself did not send the request.
+func (f forwarded) Detail() string {
+	if f.Fallback == event.FallbackFailing || f.Fallback == event.FallbackInFlight {
+		return ""
+	}
+	return f.Error
+}
+
 // Remark returns the error of an answer without its status, which the page shows already.
 func (f forwarded) Remark() string {
 	return strings.TrimPrefix(strings.TrimPrefix(f.Error, "answered "+f.StatusText()), "; ")

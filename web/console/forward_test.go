@@ -131,6 +131,19 @@ func (f *fixture) testExternalRequest() {
 	}
 }
 
+// TestFallbackDetail: the page adds the error of a fallback to its reason only if it says more.
+func TestFallbackDetail(t *testing.T) {
+	t.Parallel()
+	for reason, want := range map[event.Fallback]string{event.FallbackRefused: "connection refused",
+		event.FallbackFailing: "", event.FallbackInFlight: ""} {
+		var f console.Forwarded
+		f.Fallback, f.Error = reason, "connection refused"
+		if got := f.Detail(); got != want {
+			t.Errorf("%s: %q, want %q", reason, got, want)
+		}
+	}
+}
+
 // TestFailingForward: an endpoint that does not answer the bots of a source is failing on its page, which says since
 // when and why. Once it answers, the page only names the source.
 func TestFailingForward(t *testing.T) {

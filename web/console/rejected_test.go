@@ -56,6 +56,10 @@ func TestAcceptRejected(t *testing.T) {
 	for _, want := range []string{"Анна Петрова", "+79161234567", "192.0.2.1"} {
 		b.AwaitText(row, want)
 	}
+	if page := f.login(adminSecret).page("/events/" + lead.ID.String()); strings.Contains(page, "replay it to") ||
+		!strings.Contains(page, "rejected requests are not delivered") {
+		t.Error("the page of a rejected request proposes a replay without its form")
+	}
 	b.click(row + " .c-accept a")
 	b.AwaitText("main", "The token in the URL is not the source's.")
 	b.Await(`document.querySelectorAll('input[name=id]:checked').length === 1`)
