@@ -185,8 +185,8 @@ func (v *visit) shownTime(value string) string {
 	return t.In(v.zone).Format(inputTime)
 }
 
-// typedTime returns the time in an input of the form as a query has it; a time of a query stays as it is. Of a time that
-// clocks show twice it is the first, for the end of a range the second.
+// typedTime returns the time in an input of the form as a query has it; a time of a query stays as it is. Of a time
+// that clocks show twice it is the first, for the end of a range the second.
 func (v *visit) typedTime(filter, value string) (string, error) {
 	if v.shownTime(value) != "" {
 		return value, nil
