@@ -199,9 +199,9 @@ func (s *server) streamRoute() {
 	op := s.operation(RoleRead, "GET /replays/{id}/stream", huma.Operation{OperationID: "watch-replay",
 		Errors: []int{http.StatusNotFound}, Middlewares: huma.Middlewares{s.limitStreams},
 		Summary: "Watch a replay",
-		Description: "Server-Sent Events: `progress` immediately and then every second, while nothing changes at least " +
-			"every 5 seconds; `end` when the replay is done or cancelled, which ends the stream. Reconnect after a " +
-			"lost connection."})
+		Description: "Server-Sent Events: `progress` immediately and then every second, while nothing changes at " +
+			"least every 5 seconds; `end` when the replay is done or cancelled, which ends the stream. Reconnect " +
+			"after a lost connection."})
 	sse.Register(s.api, op, map[string]any{"progress": Progress{}, "end": End{}},
 		func(ctx context.Context, _ *ReplayPath, send sse.Sender) {
 			id, _ := ctx.Value(watchedKey{}).(uuid.UUID)
