@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -56,12 +55,10 @@ func (f exportFormat) newFile(w io.Writer, columns []store.Column) (eventFile, e
 		}
 		return &rowsFile{rows: api.NewCSV(w, chosen)}, nil
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
 	if len(f.columns) == 0 {
 		chosen = nil
 	}
-	return &rowsFile{rows: jsonRows{encoder, chosen}}, nil
+	return &rowsFile{rows: api.NewNDJSON(w, chosen)}, nil
 }
 
 // tableColumns returns the names of the chosen columns.
@@ -91,7 +88,7 @@ func (f *parquetFile) read(rows *store.Rows) (store.Cursor, error) {
 func (f *parquetFile) write() error { return f.Write() }
 func (f *parquetFile) close() error { return f.Close() }
 
-// rowsFile has each event in a row or a line.
+// rowsFile has each event in a row or a line: as JSON, as `events show --json` prints it but without deliveries.
 type rowsFile struct {
 	event event.Event // that was last read
 	rows  api.Rows[api.Event]
@@ -108,19 +105,3 @@ func (f *rowsFile) write() error {
 }
 
 func (f *rowsFile) close() error { return f.rows.Flush() }
-
-// jsonRows writes events as `events show --json` prints them but without deliveries; with chosen columns, objects of
-// these.
-type jsonRows struct {
-	*json.Encoder
-	columns api.Columns[api.Event]
-}
-
-func (r jsonRows) Write(e *api.Event) error {
-	if r.columns == nil {
-		return r.Encode(e)
-	}
-	return r.Encode(r.columns.Object(e))
-}
-
-func (r jsonRows) Flush() error { return nil }

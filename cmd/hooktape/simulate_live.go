@@ -8,15 +8,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"hooktape/internal/bothelp"
-	"hooktape/internal/config"
 	"hooktape/internal/event"
 	"hooktape/internal/redact"
 	"hooktape/internal/server"
@@ -74,66 +70,6 @@ func startBackend(address string, to targets) (*http.Server, error) {
 	server := &http.Server{Handler: &simulate.Backend{}, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(listener) }() // until Close
 	return server, nil
-}
-
-// targets are the hooks that the account posts to.
-type targets struct {
-	sources      simulate.Sources
-	urls         map[string]string // by source
-	external     string            // hook URL for External Requests, without a step; empty if no source forwards
-	signingToken string
-	own          bool // hooktape on this machine
-}
-
-// targets chooses sources for the account's flows and its chat.
-func (c simulateCmd) targets(e *env) (to targets, err error) {
-	if c.URL != "" {
-		u, err := url.Parse(c.URL)
-		if err != nil || u.Host == "" {
-			return to, fmt.Errorf("--url %q is no URL such as http://127.0.0.1:8080/hooks/demo/TOKEN", c.URL)
-		}
-		parts := strings.Split(strings.Trim(u.Path, "/"), "/")
-		if len(parts) != 3 || parts[0] != "hooks" {
-			return to, errors.New("--url must be a hook URL without a step, such as " +
-				"http://127.0.0.1:8080/hooks/demo/TOKEN")
-		}
-		name := parts[1]
-		return targets{sources: simulate.Sources{Course: name, Webinar: name, Chat: name},
-			urls: map[string]string{name: strings.TrimRight(c.URL, "/")}}, nil
-	}
-	cfg, err := e.config()
-	if err != nil {
-		return to, err
-	}
-	first := slices.IndexFunc(cfg.Sources, func(s config.Source) bool {
-		return s.SigningToken == "" && s.Forward == nil
-	})
-	if first < 0 {
-		return to, errors.New("there is no source without signing_token and forward to post to; `hooktape sources " +
-			"add NAME` makes one")
-	}
-	to.urls, to.own = map[string]string{}, true
-	hook := func(s config.Source) string { return cfg.IngestURL() + "/hooks/" + s.Name + "/" + s.Token }
-	if i := slices.IndexFunc(cfg.Sources, func(s config.Source) bool {
-		return s.SigningToken == "" && s.Forward != nil
-	}); i >= 0 {
-		to.external = hook(cfg.Sources[i])
-	}
-	find := func(name string) config.Source {
-		source := cfg.Sources[first]
-		if i := slices.IndexFunc(cfg.Sources, func(s config.Source) bool {
-			return s.Name == name && s.Forward == nil
-		}); i >= 0 {
-			source = cfg.Sources[i]
-		}
-		to.urls[source.Name] = hook(source)
-		return source
-	}
-	chat := find(simulate.DefaultSources.Chat)
-	to.sources = simulate.Sources{Course: find(simulate.DefaultSources.Course).Name,
-		Webinar: find(simulate.DefaultSources.Webinar).Name, Chat: chat.Name}
-	to.signingToken = chat.SigningToken
-	return to, nil
 }
 
 // poster sends requests and counts the answers.
@@ -223,7 +159,7 @@ var answers = map[event.Verdict]int{
 
 func (p *poster) post(ctx context.Context, e event.Event) {
 	p.posted.Add(1)
-	status, err := send(ctx, &p.client, p.url(e), e)
+	status, err := send(ctx, &p.client, p.to.url(e), e)
 	switch {
 	case err != nil:
 		p.fail(err.Error())
@@ -288,20 +224,4 @@ func send(ctx context.Context, client *http.Client, to string, e event.Event) (s
 		return response.StatusCode, errCutOff
 	}
 	return response.StatusCode, nil
-}
-
-// url is where a request goes: to its source, or beside it where it is to be refused.
-func (p *poster) url(e event.Event) string {
-	target := p.to.urls[e.Source]
-	switch e.Verdict {
-	case event.BadToken:
-		target = target[:strings.LastIndexByte(target, '/')+1] + "mistyped-token"
-	case event.UnknownSource:
-		known := p.to.urls[p.to.sources.Course]
-		target = known[:strings.Index(known, "/hooks/")] + "/hooks/" + e.Source + "/mistyped-token"
-	}
-	if e.Step != "" {
-		target += "/" + url.PathEscape(e.Step)
-	}
-	return target
 }

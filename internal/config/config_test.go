@@ -157,7 +157,7 @@ func TestConfigErrorsNameLineAndKey(t *testing.T) {
 		{"days", "retention: {events: soon}\n", `f.yaml:1: retention.events: "soon" is no number of days`},
 		{"unknown key of a source", source + "    tokn: x\n",
 			"f.yaml:4: sources[0].tokn: unknown key; known here are "},
-		{"unknown key without a suggestion", source + "drain:\n  swimming: x\n",
+		{"unknown key of the drain", source + "drain:\n  swimming: x\n",
 			"f.yaml:5: drain.swimming: unknown key; known here are rows, bytes, age"},
 		{"a list for a text", "ingest_addr: [a]\n", "f.yaml:1: ingest_addr: want a text"},
 		{"public URL with a query", "public_url: https://hooks.example.org/?a=b\n",

@@ -245,7 +245,8 @@ func (f Filter) set(sel reflect.Value, values []string, now time.Time) error {
 	case **time.Time:
 		t, err := time.Parse(time.RFC3339Nano, one)
 		if err != nil {
-			return fmt.Errorf("invalid time %q: want one such as 2026-01-31T13:00:00+03:00, with %%2B for + in a URL", one)
+			return fmt.Errorf("invalid time %q: want one such as 2026-01-31T13:00:00+03:00, with %%2B for + in a URL",
+				one)
 		}
 		*p = &t
 	case *bool:

@@ -19,7 +19,7 @@ func (s ForwardState) Text() string {
 	if s.Failures == 0 {
 		return ""
 	}
-	return fmt.Sprintf("External Requests of %s fail since %s (%d in a row): %s. Bots get the fallback; their requests "+
-		"try the endpoint again", s.Source,
-		s.FailingSince.UTC().Format("2006-01-02 15:04:05 UTC"), s.Failures, s.Error)
+	return fmt.Sprintf("External Requests of %s fail since %s (%d in a row): %s. Bots get the fallback; their "+
+		"requests try the endpoint again", s.Source, s.FailingSince.UTC().Format("2006-01-02 15:04:05 UTC"),
+		s.Failures, s.Error)
 }

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +49,26 @@ func TestPrefixRange(t *testing.T) {
 	for _, none := range []string{"", "ffffffff", "no-id"} {
 		if from, until, ok := PrefixRange(none); ok {
 			t.Errorf("%q: got the range %s … %s", none, from, until)
+		}
+	}
+}
+
+// TestIsID verifies that an id is whole only in the form in which ids are written, in any case.
+func TestIsID(t *testing.T) {
+	id := NewID(time.Now()).String()
+	for _, kind := range []Named{NamesEvent, NamesReplay, NamesDelivery} {
+		whole := id
+		if kind == NamesDelivery {
+			whole += "-1a2b3c4d"
+		}
+		if !IsID(kind, whole) || !IsID(kind, strings.ToUpper(whole)) {
+			t.Errorf("%s is no id of a %s", whole, kind)
+		}
+		for _, other := range []string{"", "last", whole[:8], whole + "0", "{" + whole + "}", "urn:uuid:" + whole,
+			strings.ReplaceAll(whole, "-", ""), "x" + whole[1:]} {
+			if IsID(kind, other) {
+				t.Errorf("%q is an id of a %s", other, kind)
+			}
 		}
 	}
 }

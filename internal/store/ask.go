@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"math"
 	"reflect"
@@ -44,12 +45,22 @@ func (s *Store) Ask(ctx context.Context, sql string) (Answer, error) {
 	return s.ask(ctx, sql, askSettings)
 }
 
+// ErrApart reports that the server has refused a query of several panels before.
+var ErrApart = errors.New("ClickHouse does not know or allow queries of several panels")
+
 // AskTogether is Ask for a query of several panels, as dashboards.Together returns it. A server that does not know or
-// allow the settings of such a query refuses it.
+// allow its syntax or settings refuses it; later calls return [ErrApart] without asking.
 func (s *Store) AskTogether(ctx context.Context, sql string) (Answer, error) {
+	if s.apart.Load() {
+		return Answer{}, ErrApart
+	}
 	settings := maps.Clone(askSettings)
 	maps.Copy(settings, togetherSettings)
-	return s.ask(ctx, sql, settings)
+	answer, err := s.ask(ctx, sql, settings)
+	if hasCode(err, codeSyntax, codeUnknownSetting, codeReadonly, codeForbiddenSetting) {
+		s.apart.Store(true)
+	}
+	return answer, err
 }
 
 func (s *Store) ask(ctx context.Context, sql string, settings clickhouse.Settings) (Answer, error) {

@@ -63,12 +63,12 @@ var singleAlone = map[string]string{
 func TestOnCluster(t *testing.T) {
 	t.Parallel()
 	if !enginetest.Whole() {
-		enginetest.OnCluster(t, store.ShardedBy(), 9, "-test.run",
-			"^(TestFreezeReplay|TestOutcomes|TestReplays|TestSelectedByState|TestSubscriberByEitherID|TestIDs|TestRetention|TestPurge|TestOrderOverASetBackClock)$")
+		enginetest.OnCluster(t, store.ShardedBy(), 10, "-test.run",
+			"^(TestFreezeReplay|TestOutcomes|TestReplays|TestSelectedByState|TestSubscriberByEitherID|TestIDs|TestForwardStates|TestRetention|TestPurge|TestOrderOverASetBackClock)$")
 		return
 	}
 	names := slices.Collect(maps.Keys(singleAlone))
-	enginetest.OnCluster(t, store.ShardedBy(), 47, "-test.skip", "^("+strings.Join(names, "|")+")$")
+	enginetest.OnCluster(t, store.ShardedBy(), 48, "-test.skip", "^("+strings.Join(names, "|")+")$")
 }
 
 // TestCluster tests what only a cluster has, on one engine. The first four tests share a database.

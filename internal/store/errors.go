@@ -90,13 +90,16 @@ func classifyCode(code int32) error {
 
 // ClickHouse's error codes (src/Common/ErrorCodes.cpp).
 const (
-	codeTableExists     = 57
-	codeUnknownTable    = 60
-	codeSyntax          = 62
-	codeUnknownDatabase = 81
-	codeTableIsDropped  = 218
-	codeTableRenamed    = 517 // CANNOT_ASSIGN_ALTER: it was renamed during the statement
-	codeTableReplaced   = 741 // TABLE_UUID_MISMATCH: another table has this name now
+	codeTableExists      = 57
+	codeUnknownTable     = 60
+	codeSyntax           = 62
+	codeUnknownDatabase  = 81
+	codeUnknownSetting   = 115
+	codeReadonly         = 164 // also of a setting that a profile with readonly=1 does not allow to change
+	codeTableIsDropped   = 218
+	codeForbiddenSetting = 452 // SETTING_CONSTRAINT_VIOLATION
+	codeTableRenamed     = 517 // CANNOT_ASSIGN_ALTER: it was renamed during the statement
+	codeTableReplaced    = 741 // TABLE_UUID_MISMATCH: another table has this name now
 )
 
 func hasCode(err error, codes ...int32) bool {

@@ -95,7 +95,7 @@ func TestJourneysByDefinition(t *testing.T) {
 					attribution = '%[3]s', channel = '*', utm_source = '*', utm_medium = '*', utm_campaign = '*', utm_content = '*', utm_term = '*')`,
 				dawn.Format(time.DateTime), strings.Join(encoded, ","), attribution)
 			for what, sql := range map[string]string{
-				"missing": "(" + want + ") EXCEPT (" + got + ")", "wrong": "(" + got + ") EXCEPT (" + want + ")"} {
+				"missing": "(" + want + ") EXCEPT ALL (" + got + ")", "wrong": "(" + got + ") EXCEPT ALL (" + want + ")"} {
 				if n := d.text(t, "SELECT toString((count(), any(subscriber_key))) FROM ("+sql+")"); n != "(0,0)" {
 					t.Errorf("goals %q, %s touch: %s %s", goals, attribution, n, what)
 				}

@@ -1,9 +1,13 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -65,6 +69,52 @@ func TestConcurrentMigrations(t *testing.T) {
 	for _, processes := range []int{2, 3} {
 		if many := migrated(processes); many != alone {
 			t.Errorf("schema of %d processes:\n%s\nof a single one:\n%s", processes, many, alone)
+		}
+	}
+}
+
+// TestMigrateWhileAnotherDoes verifies that Migrate tries again after each error that ClickHouse reports while another
+// process renames or drops a table. A proxy answers ALTER statements with them, because their moment is hard to meet.
+func TestMigrateWhileAnotherDoes(t *testing.T) {
+	behind, err := url.Parse(enginetest.DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answers []string // to the next ALTER statements
+	engine := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: behind.Host})
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		statement, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // the client has left
+		}
+		if len(answers) > 0 && bytes.Contains(statement, []byte("ALTER TABLE")) {
+			code, _, _ := strings.Cut(answers[0], ".")
+			w.Header().Set("X-ClickHouse-Exception-Code", code)
+			w.WriteHeader(http.StatusInternalServerError)
+			fmt.Fprintf(w, "Code: %s (version 26.1.1.1)\n", answers[0])
+			answers = answers[1:]
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(statement))
+		engine.ServeHTTP(w, r)
+	}))
+	defer front.Close()
+	d := open(t, strings.Replace(front.URL, "//", "//"+behind.User.String()+"@", 1)+behind.Path)
+	for _, c := range []struct {
+		answers []string
+		refused bool
+	}{
+		{[]string{"517. DB::Exception: Cannot alter table because it was renamed. (CANNOT_ASSIGN_ALTER)",
+			"60. DB::Exception: Table test.deliveries does not exist. (UNKNOWN_TABLE)",
+			"218. DB::Exception: Table is dropped. (TABLE_IS_DROPPED)",
+			"741. DB::Exception: Table UUID does not match. (TABLE_UUID_MISMATCH)"}, false},
+		{[]string{"57. DB::Exception: Table test.deliveries already exists. (TABLE_ALREADY_EXISTS)"}, false},
+		{[]string{"62. DB::Exception: Syntax error. (SYNTAX_ERROR)"}, true},
+	} {
+		d.exec(t, "DROP DATABASE IF EXISTS "+d.Database()+" SYNC")
+		answers = c.answers
+		if _, err := d.Migrate(background); (err != nil) != c.refused || len(answers) > 0 {
+			t.Errorf("after %q, of which %q were not sent: %v", c.answers, answers, err)
 		}
 	}
 }

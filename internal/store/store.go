@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -20,6 +21,7 @@ type Store struct {
 	reader  *pools // of the user of UseReader; nil without one
 	options clickhouse.Options
 	cluster cluster
+	apart   atomic.Bool // see AskTogether
 }
 
 // pools are connections of one user.

@@ -53,15 +53,11 @@ func forward(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	defer dead.Close()
-	engine, dsn, err := b.NewDatabase(ctx)
+	engine, h, err := b.ingesting(ctx, fmt.Sprintf(forwarding, harness.Token, hanging, backend, dead.Addr()))
 	if err != nil {
 		return err
 	}
 	defer engine.Kill()
-	h, err := b.NewHooktape(ctx, dsn, fmt.Sprintf(forwarding, harness.Token, hanging, backend, dead.Addr()))
-	if err != nil {
-		return err
-	}
 	defer h.Kill()
 	sync, err := fsync(h.Dir())
 	if err != nil {

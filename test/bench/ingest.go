@@ -200,15 +200,11 @@ func (b *webhooks) promise(ctx context.Context) error {
 
 // whole measures all of hooktape: capture, spool, drain and spans, with ClickHouse on the same processors.
 func (b *webhooks) whole(ctx context.Context) error {
-	engine, dsn, err := b.NewDatabase(ctx)
+	engine, h, err := b.ingesting(ctx, "")
 	if err != nil {
 		return err
 	}
 	defer engine.Kill()
-	h, err := b.NewHooktape(ctx, dsn, "")
-	if err != nil {
-		return err
-	}
 	defer h.Kill()
 	for _, n := range connections[:len(connections)-1] {
 		if _, _, err := b.watched(ctx, h, engine, "c", n, 0, b.each); err != nil {
@@ -229,7 +225,7 @@ func (b *webhooks) whole(ctx context.Context) error {
 		return err
 	}
 	// A full queue drops spans, not events.
-	traced, err := harness.Database(dsn).Number(ctx, `SELECT toUInt64(1000 * countIf(SpanKind = 'Server') /
+	traced, err := harness.Database(engine.DSN("hooktape")).Number(ctx, `SELECT toUInt64(1000 * countIf(SpanKind = 'Server') /
 		greatest(1, (SELECT count() FROM events))) FROM otel_traces`)
 	b.note("(c) requests whose span is stored, %", "%.1f", float64(traced)/10)
 	return err
@@ -325,15 +321,11 @@ func mean(w waiting) (sum int64) {
 
 // outage measures hooktape's memory after ClickHouse is killed at full load.
 func (b *webhooks) outage(ctx context.Context) error {
-	engine, dsn, err := b.NewDatabase(ctx)
+	engine, h, err := b.ingesting(ctx, "")
 	if err != nil {
 		return err
 	}
 	defer engine.Kill()
-	h, err := b.NewHooktape(ctx, dsn, "")
-	if err != nil {
-		return err
-	}
 	defer h.Kill()
 	var largest int64
 	m, err := b.load(ctx, "rss", h.Addr, most, 0, b.away, func(ctx context.Context, _ *load.Run) error {

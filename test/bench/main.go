@@ -51,6 +51,20 @@ func open(ctx context.Context, flags *flag.FlagSet, args []string, stdout io.Wri
 	return &bench{Harness: processes, out: stdout, begun: time.Now()}, err
 }
 
+// ingesting starts an engine with all tables, and a hooktape that ingests into it. The caller kills both.
+func (b *bench) ingesting(ctx context.Context, settings string) (*harness.Engine, *harness.Hooktape, error) {
+	engine, dsn, err := b.NewDatabase(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	h, err := b.NewHooktape(ctx, dsn, settings)
+	if err != nil {
+		engine.Kill()
+		return nil, nil, err
+	}
+	return engine, h, nil
+}
+
 func (b *bench) say(format string, args ...any) {
 	fmt.Fprintf(b.out, "%6.1fs  %s\n", time.Since(b.begun).Seconds(), fmt.Sprintf(format, args...))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"io"
 	"strings"
 	"testing"
@@ -38,6 +39,19 @@ func TestFigures(t *testing.T) {
 		if !strings.Contains(out.String(), figure) {
 			t.Errorf("%q is missing", figure)
 		}
+	}
+}
+
+// TestAccountNeedsNoPrograms verifies that the benchmarks of an existing account build nothing, because they run nothing.
+func TestAccountNeedsNoPrograms(t *testing.T) {
+	t.Setenv("PATH", "")
+	a, err := openAccount(t.Context(), flag.NewFlagSet("dashboards", flag.ContinueOnError),
+		[]string{"-dsn", "http://127.0.0.1:1/account"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

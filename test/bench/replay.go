@@ -221,15 +221,11 @@ const (
 
 // live measures the time from a webhook to its endpoint, and the ingest's throughput during a replay at full speed.
 func (b *deliveries) live(ctx context.Context) error {
-	engine, dsn, err := b.NewDatabase(ctx)
+	engine, ingest, err := b.ingesting(ctx, "")
 	if err != nil {
 		return err
 	}
 	defer engine.Kill()
-	ingest, err := b.NewHooktape(ctx, dsn, "")
-	if err != nil {
-		return err
-	}
 	defer ingest.Kill()
 	to, err := receiver.Listen()
 	if err != nil {

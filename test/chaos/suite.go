@@ -70,8 +70,8 @@ var groups = []group{
 	{forwardFaults, (*trial).judgeForwarded},
 }
 
-// all injects the faults, some at a time, and prints the tables. Its error lists the broken promises. It is also an error
-// if there is no fault to inject.
+// all injects the faults, some at a time, and prints the tables. Its error lists the broken promises. It is also an
+// error if there is no fault to inject.
 func (a *suite) all(ctx context.Context, only string) error {
 	var working errgroup.Group
 	working.SetLimit(a.atOnce)

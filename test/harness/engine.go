@@ -101,7 +101,11 @@ func (r *Harness) NewEngineIn(ctx context.Context, dir string) (_ *Engine, err e
 
 // Start restarts the engine after Kill, with the same data and address. It returns when the engine answers.
 func (e *Engine) Start(ctx context.Context) error {
-	p, err := e.harness.start(e.dir+".log", e.harness.engine, "serve",
+	program, err := e.harness.engine()
+	if err != nil {
+		return err
+	}
+	p, err := e.harness.start(e.dir+".log", program, "serve",
 		"--exit-with-stdin", "--path", e.dir, "--listen", e.addr, "--databases", "hooktape*,plain", "--password",
 		enginePassword)
 	if err != nil {

@@ -27,8 +27,8 @@ type Harness struct {
 	// Env is added to the environment of processes that start later.
 	Env []string
 
-	dir              string // of all files of the processes
-	hooktape, engine string // the programs
+	dir              string                 // of all files of the processes
+	hooktape, engine func() (string, error) // return the paths of the programs
 
 	mu      sync.Mutex
 	running []*Process
@@ -38,16 +38,15 @@ type Harness struct {
 	template  string // data directory of an engine with all tables
 }
 
-// New returns a harness. bin is the directory of the built programs; if empty, New builds them.
+// New returns a harness. bin is the directory of the built programs; if empty, each is built before its first start.
 func New(ctx context.Context, bin string) (r *Harness, err error) {
-	r = &Harness{hooktape: filepath.Join(bin, "hooktape"), engine: filepath.Join(bin, "embedded-clickhouse")}
+	r = &Harness{
+		hooktape: func() (string, error) { return filepath.Join(bin, "hooktape"), nil },
+		engine:   func() (string, error) { return filepath.Join(bin, "embedded-clickhouse"), nil },
+	}
 	if bin == "" {
-		if r.hooktape, err = testutil.Build(ctx, "hooktape", race); err != nil {
-			return nil, err
-		}
-		if r.engine, err = testutil.BuildEngine(ctx); err != nil {
-			return nil, err
-		}
+		r.hooktape = sync.OnceValues(func() (string, error) { return testutil.Build(ctx, "hooktape", race) })
+		r.engine = sync.OnceValues(func() (string, error) { return testutil.BuildEngine(ctx) })
 	}
 	r.dir, err = os.MkdirTemp("", "hooktape-test-")
 	return r, err

@@ -82,7 +82,11 @@ func (h *Hooktape) Config() string { return filepath.Join(h.dir, "hooktape.yaml"
 
 // Start restarts hooktape after Kill or Stop, with the same spool and address. It returns when hooktape answers.
 func (h *Hooktape) Start(ctx context.Context) error {
-	p, err := h.harness.start(h.dir+".log", h.harness.hooktape,
+	program, err := h.harness.hooktape()
+	if err != nil {
+		return err
+	}
+	p, err := h.harness.start(h.dir+".log", program,
 		append(slices.Clone(h.command), h.Addr,
 			"--data", h.dir, "--ops-addr", h.Ops, "--clickhouse-dsn", h.dsn)...)
 	if err != nil {

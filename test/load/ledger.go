@@ -6,9 +6,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// Ack is an acknowledgement: the request with this number was answered with 200 and an id.
+// Ack is an acknowledgement: the request with this number was answered with 200.
 type Ack struct {
-	ID     uuid.UUID
+	ID     uuid.UUID // zero if the answer has none
 	Number uint64
 }
 

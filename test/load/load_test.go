@@ -68,6 +68,31 @@ func TestLedger(t *testing.T) {
 	}
 }
 
+// TestAnswersWithoutID verifies that a whole answer of an endpoint, which has no id, counts as acknowledged, and that one
+// which breaks off does not.
+func TestAnswersWithoutID(t *testing.T) {
+	for body, want := range map[string]Ledger{"": {Acks: make([]Ack, 5)}, "<p>1990</p>": {Acks: make([]Ack, 5)},
+		`{"price":1990}`: {Acks: make([]Ack, 5)}, "cut off": {Broken: 5}} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if want.Broken > 0 {
+				w.Header().Set("Content-Length", fmt.Sprint(len(body)+1))
+			}
+			_, _ = io.WriteString(w, body)
+		}))
+		l := Start(t.Context(), Options{Addr: strings.TrimPrefix(server.URL, "http://"), Source: "demo", Token: "secret",
+			Bodies: simulate.NewWebhooks(1), Requests: 5, Connections: 1}).Wait()
+		server.Close()
+		if l.Sent != 5 || len(l.Acks) != len(want.Acks) || l.Broken != want.Broken || len(l.Refused) > 0 {
+			t.Errorf("%q: acknowledged %d, broken %d, refused %v", body, len(l.Acks), l.Broken, l.Refused)
+		}
+		for _, ack := range l.Acks {
+			if ack.ID != uuid.Nil {
+				t.Errorf("%q: an id %s", body, ack.ID)
+			}
+		}
+	}
+}
+
 // TestOpenLoopCountsTheWait verifies that the latency includes the delay of requests sent late when the server is
 // slower than the rate.
 func TestOpenLoopCountsTheWait(t *testing.T) {

@@ -2,6 +2,7 @@ package load
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -32,6 +33,7 @@ type worker struct {
 	deadline time.Time
 	body     []byte
 	request  []byte
+	answer   bytes.Buffer
 }
 
 func (w *worker) work(ctx context.Context) {
@@ -127,7 +129,8 @@ func (w *worker) send(number uint64, due time.Time) {
 	}
 }
 
-// readAnswer reads a hook's answer, and the event's id if it is 200. An endpoint's answer has none.
+// readAnswer reads a whole answer, and the event's id if it is a hook's 200. An endpoint's answer, in any format, has
+// none.
 func (w *worker) readAnswer() (response *http.Response, id uuid.UUID, err error) {
 	if response, err = http.ReadResponse(w.reader, nil); err != nil {
 		return nil, id, err
@@ -136,10 +139,12 @@ func (w *worker) readAnswer() (response *http.Response, id uuid.UUID, err error)
 	if response.StatusCode != http.StatusOK {
 		return response, id, nil
 	}
-	var body struct{ ID uuid.UUID }
-	if err := json.NewDecoder(response.Body).Decode(&body); err != nil {
-		return nil, id, fmt.Errorf("read the id of an answer: %w", err)
+	w.answer.Reset()
+	if _, err := w.answer.ReadFrom(response.Body); err != nil {
+		return nil, id, fmt.Errorf("read an answer: %w", err)
 	}
+	var body struct{ ID uuid.UUID }
+	_ = json.Unmarshal(w.answer.Bytes(), &body)
 	return response, body.ID, nil
 }
 

@@ -61,6 +61,8 @@ func (c comparison) samePage(title string, shown []row) {
 				figures = append(figures, column+" "+noFigure)
 			case string:
 				switch {
+				case column == "Note":
+					figures = append(figures, column+" "+v)
 				case v != "inf":
 				case r["Note"] == "" && column != "Conversion rate":
 					figures = append(figures, column+" "+shownNumber(0.0))
@@ -91,7 +93,7 @@ func (c comparison) samePage(title string, shown []row) {
 	}
 }
 
-// figuresOf returns a line with the numbers of each row.
+// figuresOf returns a line with the numbers and the note of each row.
 func figuresOf(p api.Panel) []string {
 	return lines(p.Rows, func(r map[string]any) string {
 		var figures []string
@@ -101,6 +103,10 @@ func figuresOf(p api.Panel) []string {
 				figures = append(figures, column+" "+shownNumber(v))
 			case nil:
 				figures = append(figures, column+" "+noFigure)
+			case string:
+				if column == "note" {
+					figures = append(figures, column+" "+v)
+				}
 			}
 		}
 		return strings.ReplaceAll(strings.Join(figures, ", "), " ", "_")

@@ -142,6 +142,13 @@ func (c comparison) conversion() {
 	if len(got) != 2 {
 		c.t.Fatalf("summary: %d rows, want this period and the one before", len(got))
 	}
+	note := ""
+	if before.From.Before(c.first) {
+		note = "no earlier figures"
+	}
+	if got[0]["Note"] != note || got[1]["Note"] != "" {
+		c.t.Errorf("summary: the notes are %q and %q, want %q and none", got[0]["Note"], got[1]["Note"], note)
+	}
 	for i, want := range [][]string{toCompare(c.truth(before), !before.From.Before(c.first)), figures(truth)} {
 		if shown := got[i].figures("Leads", "With a contact", "Converted", "Conversion rate"); !slices.Equal(shown,
 			want) {

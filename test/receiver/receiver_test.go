@@ -78,6 +78,35 @@ func TestBehaviours(t *testing.T) {
 	}
 }
 
+// TestDownWaitsForHandlers verifies that no handler writes into a ledger that its test reads after Down.
+func TestDownWaitsForHandlers(t *testing.T) {
+	asked, ended := make(chan struct{}), false
+	s, err := receiver.Serve(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-r.Context().Done()
+		<-time.After(50 * time.Millisecond) // a slow one
+		ended = true
+	}), receiver.OK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := http.Client{Transport: &http.Transport{}}
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		if response, err := client.Get("http://" + s.Addr); err == nil {
+			response.Body.Close()
+			t.Errorf("answered %s", response.Status)
+		}
+	}()
+	<-asked
+	s.Down()
+	if !ended {
+		t.Error("a handler still runs")
+	}
+	<-answered
+}
+
 func TestDownAndUp(t *testing.T) {
 	s := listen(t)
 	s.Down()

@@ -15,7 +15,7 @@ type Server[B any] struct {
 	Addr string
 
 	handler http.Handler
-	serving sync.WaitGroup
+	serving sync.WaitGroup // the server and its handlers
 
 	mu     sync.Mutex
 	server *http.Server // nil: down
@@ -54,7 +54,14 @@ func (s *Server[B]) Up() error {
 	if err != nil {
 		return fmt.Errorf("open the port of a test server: %w", err)
 	}
-	server := &http.Server{Handler: s.handler}
+	server := &http.Server{}
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.begin(server) {
+			panic(http.ErrAbortHandler)
+		}
+		defer s.serving.Done()
+		s.handler.ServeHTTP(w, r)
+	})
 	s.mu.Lock()
 	s.server = server
 	s.mu.Unlock()
@@ -62,7 +69,17 @@ func (s *Server[B]) Up() error {
 	return nil
 }
 
-// Down closes the port and all connections.
+// begin lets a handler run, unless its server is down.
+func (s *Server[B]) begin(server *http.Server) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.server == server {
+		s.serving.Add(1)
+	}
+	return s.server == server
+}
+
+// Down closes the port and all connections. When it returns, no handler runs.
 func (s *Server[B]) Down() {
 	s.mu.Lock()
 	server := s.server

@@ -22,14 +22,14 @@ type Rejection struct {
 	Parsed   map[string]string `json:"parsed" doc:"What can be read from its body, under the names of decoded. It is for display only: nothing of it was verified, and no search or figure uses it."`
 }
 
-// PersonIn returns the best name of the subscriber in the parsed fields of a body; "" if there is none.
+// PersonIn returns the name of the subscriber in the parsed fields of a body, else an id; "" without either.
 func PersonIn(parsed map[string]string) string {
 	full := strings.TrimSpace(parsed["first_name"] + " " + parsed["last_name"])
 	return cmp.Or(parsed["name"], full, parsed["messenger_username"], parsed["bothelp_user_id"],
 		parsed["messenger_user_id"])
 }
 
-// ContactIn returns the phone number or email address in the parsed fields of a body; "" if there is none.
+// ContactIn returns the phone number in the parsed fields of a body, else the email address; "" without either.
 func ContactIn(parsed map[string]string) string { return cmp.Or(parsed["phone"], parsed["email"]) }
 
 // rejectionOf describes a rejected event, whose headers and body are present.
@@ -46,7 +46,8 @@ func rejectionOf(e *event.Event) *Rejection {
 // rejectionsAtOnce limits the bodies in memory, of 64 KiB at most.
 const rejectionsAtOnce = 100
 
-// list returns events for a list, and describes those that were rejected, or for whose answer a bot waited.
+// list returns events without their requests. Rejected ones have a Rejection, and those of a source that forwards have
+// what the bot got.
 func (d *Direct) list(ctx context.Context, events []event.Event) ([]Event, error) {
 	list := briefEvents(events)
 	var rejected []uuid.UUID
@@ -107,8 +108,8 @@ func (d *Direct) Accept(ctx context.Context, ids []uuid.UUID) (AcceptedList, err
 	return done, nil
 }
 
-// acceptable returns the events, all of which are accepted already or can be accepted. Otherwise it returns a
-// [*Problem] with a fault for each event that cannot.
+// acceptable returns the events with these ids. It returns a [*Problem] with a fault for each event that does not exist
+// or cannot be accepted.
 func (d *Direct) acceptable(ctx context.Context, ids []uuid.UUID) ([]event.Event, error) {
 	events, err := d.store.Events(ctx, ids)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"hooktape/internal/event"
 )
 
-// Analysis selects what the panels of analytics count: leads of one source, within a range of time. A lead is a
-// subscriber who reached the first goal.
+// Analysis selects the leads that the panels of analytics count, of one source and in a range of time. A lead is a
+// subscriber who reached the first goal in that range.
 type Analysis struct {
 	// Selection has From, Until, Sources, Channels and the UTM tags; its other fields are empty. Channels and tags
 	// select leads by their first visit and by the visit of the attribution.
@@ -27,7 +27,7 @@ type Analysis struct {
 	Zone        *time.Location
 }
 
-// Whose tags a lead has.
+// The values of Analysis.Attribution: the UTM tags of a lead are those of its first or of its last tagged visit.
 const (
 	AttributionFirst = "first"
 	AttributionLast  = "last"
@@ -40,10 +40,10 @@ const (
 	maxWindow    = 365
 )
 
-// MaxGoals is the most goals of an analysis: those of the view journeys.
+// MaxGoals is the largest number of goals: the view journeys has a bit for each in eight bits.
 const MaxGoals = 8
 
-// analysisFilters has the filters of events that analytics has too, and what they mean here.
+// analysisFilters has the help of those filters of events that are also parameters of analytics.
 var analysisFilters = map[string]string{
 	"since": "Counts the requests of the last 24h, 7d or 30d, for example (default: 30d); replaces from.",
 	"from":  "Counts the requests received at or after this time, in whole seconds.",

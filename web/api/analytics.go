@@ -134,8 +134,12 @@ func (d *Direct) Panel(ctx context.Context, name string, a Analysis) (Panel, err
 	return p, nil
 }
 
+// ErrApart means that the server has refused a query for several panels before.
+var ErrApart = store.ErrApart
+
 // Panels returns several panels that count leads, of an analysis with a source and goals: one query reads the requests
-// once for all of them. The panels have no columns in order, and their numbers are floating-point.
+// once for all of them. The panels have no columns in order, and their numbers are floating-point. On a server that
+// cannot answer such a query, it returns [ErrApart] from the second call on.
 func (d *Direct) Panels(ctx context.Context, names []string, a Analysis) (map[string]Panel, error) {
 	files := make([]string, len(names))
 	panels := map[string]Panel{}
@@ -176,8 +180,9 @@ func (d *Direct) Panels(ctx context.Context, names []string, a Analysis) (map[st
 	return panels, nil
 }
 
-// restoreZeros sets the numbers of leads in the preceding period of the panel summary to zero where the SQL has an
-// infinite one, so that Grafana shows no percentage.
+// restoreZeros replaces absent numbers of leads in the preceding period of the panel summary by zero. Its SQL returns
+// infinity for zero, because Grafana shows no change in percent from infinity, and an Answer has no infinity. If there
+// was no preceding period, which the note says, the numbers stay absent.
 func (p Panel) restoreZeros() {
 	if p.Panel != "summary" || len(p.Rows) == 0 || p.Rows[0]["note"] != "" {
 		return
@@ -189,7 +194,7 @@ func (p Panel) restoreZeros() {
 	}
 }
 
-// Figure is a number of leads of an analysis.
+// Figure selects the leads behind a number of a panel.
 type Figure struct {
 	Reached     int       // how many goals they reached, from 1 on
 	Contact     bool      // only those with an e-mail address or a phone number

@@ -28,6 +28,8 @@ type Client struct {
 	base   *url.URL
 	token  string
 	client *http.Client
+
+	watchTimeout time.Duration // how long the API may take for one progress of a replay
 }
 
 // ErrUnreachable means that the API does not answer.
@@ -47,7 +49,7 @@ func NewClient(base, token string) (*Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = requestTimeout + 10*time.Second
 	// A redirect could send the token to another host.
-	return &Client{base: u, token: token, client: &http.Client{Transport: transport,
+	return &Client{base: u, token: token, watchTimeout: watchTimeout, client: &http.Client{Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}, nil
 }
 

@@ -25,7 +25,7 @@ type DeliveryPage struct {
 	Reached    time.Time  `json:"reached,omitzero" doc:"How far back the search came when its time was over: next continues there. Absent if the page is full or the search complete."`
 }
 
-// deliveryPatience is how long a search for a page of deliveries may take before it returns what it has found.
+// deliveryPatience limits the time of a search for a page of deliveries. Then the page has those found so far.
 const deliveryPatience = 10 * time.Second
 
 // Deliveries returns a page of the selected deliveries, those of the newest events first. The empty cursor is the

@@ -68,7 +68,8 @@ func (d *Direct) EndpointStatus(ctx context.Context, name string) (replay.Endpoi
 	}
 	i := slices.IndexFunc(list, func(e replay.EndpointStatus) bool { return e.Name == name })
 	if i < 0 {
-		return replay.EndpointStatus{}, Problemf(http.StatusNotFound, "there is no endpoint %q in the configuration", name)
+		return replay.EndpointStatus{}, Problemf(http.StatusNotFound,
+			"there is no endpoint %q in the configuration", name)
 	}
 	return list[i], nil
 }

@@ -374,7 +374,8 @@ func TestClickHouseAway(t *testing.T) {
 	testutil.Eventually(f.t, 10*time.Second, func() error { return ready(r("/readyz"), 200, `"ready":true`) })
 	engine.Kill()
 	for _, path := range []string{"/events", "/events/" + uuid.NewString(), "/endpoints", "/replays",
-		"/replays/" + uuid.NewString() + "/stream"} {
+		"/replays/" + uuid.NewString() + "/stream", "/events/last", "/events?id=last", "/deliveries?event=last",
+		"/replays?before=last", "/replays/last/stream", "/ids/delivery/last"} {
 		a := r("/api/v1" + path)
 		p := a.problem(t)
 		if a.status != http.StatusServiceUnavailable || !strings.Contains(p.Detail, "ClickHouse does not answer now") ||

@@ -3,9 +3,11 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -118,21 +120,19 @@ func WholeIDs(ctx context.Context, filters []event.Filter, values url.Values,
 		if !f.HasIDs() || values[f.Name] == nil {
 			continue
 		}
-		ids, short := unique(values[f.Name]), 0
+		ids := unique(values[f.Name])
+		if whole := slices.DeleteFunc(slices.Clone(ids), f.IsShort); len(ids)-len(whole) > maxShortIDs {
+			return []event.SelectionFault{{Name: f.Name,
+				Message: fmt.Sprintf("more than %d of the ids are not whole", maxShortIDs)}}, nil
+		}
 		for i, id := range ids {
-			if !f.IsShort(id) {
-				continue
-			}
-			if short++; short > maxShortIDs {
-				err = Invalidf("more than %d of the ids are not whole", maxShortIDs)
-			} else {
+			if f.IsShort(id) {
 				ids[i], err = find(ctx, kindIn(values, f), id)
 			}
-			if p, ok := errors.AsType[*Problem](err); ok && (p.Status == http.StatusNotFound ||
-				p.Status == http.StatusUnprocessableEntity) {
+			switch p, ok := errors.AsType[*Problem](err); {
+			case ok && (p.Status == http.StatusNotFound || p.Status == http.StatusUnprocessableEntity):
 				return []event.SelectionFault{{Name: f.Name, Message: p.Detail}}, nil
-			}
-			if err != nil {
+			case err != nil:
 				return nil, err
 			}
 		}

@@ -3,7 +3,9 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -70,6 +72,7 @@ func TestIDs(t *testing.T) {
 		"/deliveries?event=" + shared:          {422, []string{"query.event: more than one event", paid, refused}},
 		"/events/" + old[:7]:                   {422, []string{"at least its first 8 characters"}},
 		"/events/" + crowd[0].ID.String()[:13]: {422, []string{crowd[0].ID.String() + ", ", ", " + crowd[4].ID.String() + ", …"}},
+		"/events?" + many:                      {422, []string{"query.id: more than 100 of the ids are not whole"}},
 		"/events?id=" + old[:7]:                {422, []string{"query.id: ", "at least its first 8 characters"}},
 		"/events/no-id-at-all":                 {422, []string{"invalid event id"}},
 		"/events/00000000":                     {404, []string{`no event has an id that begins with "00000000"`}},
@@ -91,11 +94,27 @@ func TestIDs(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d", path, a.status, a.body, want.status)
 			continue
 		}
+		if faults := a.problem(t).Errors; len(faults) > 1 {
+			t.Errorf("%s has more than one fault: %v", path, faults)
+		}
 		for _, text := range want.says {
 			if !strings.Contains(a.problem(t).Detail, text) {
 				t.Errorf("%s: %q, want %q", path, a.problem(t).Detail, text)
 			}
 		}
+	}
+
+	var page api.EventPage
+	f.get(readSecret, "/api/v1/events?id=last&id="+strings.ToUpper(refused)+"&id="+refused+strings.Repeat("&id=LAST", 200), &page)
+	if len(page.Events) != 1 || page.Events[0].ID.String() != refused {
+		t.Errorf("one event by several names: %v", page.Events)
+	}
+	nowhere, err := api.NewClient("http://127.0.0.1:1", readSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, err := nowhere.WholeID(context.Background(), event.NamesDelivery, strings.ToUpper(newest)); err != nil || id != newest {
+		t.Errorf("the client asked the API for a whole id: %q, %v", id, err)
 	}
 
 	const whole = "want a whole id: only paths and query parameters take a beginning of one, or last"
@@ -152,3 +171,12 @@ func TestIDs(t *testing.T) {
 		t.Error("the audit log does not name the replay that was repeated")
 	}
 }
+
+// many is a query with 101 beginnings of ids.
+var many = func() string {
+	values := url.Values{}
+	for i := range 101 {
+		values.Add("id", fmt.Sprintf("%08x", i))
+	}
+	return values.Encode()
+}()

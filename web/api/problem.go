@@ -73,7 +73,8 @@ func (p *Problem) withFaults(faults []Fault) *Problem {
 
 // huma creates its own errors through these variables. Nothing else in the program uses huma.
 func init() {
-	validation.MsgExpectedRFC4122UUID = "want a whole id: only paths and query parameters take a beginning of one, or last (%v)"
+	validation.MsgExpectedRFC4122UUID = "want a whole id: only paths and query parameters take a beginning of one, " +
+		"or last (%v)"
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
 		if status == http.StatusInternalServerError { // msg may contain internals
 			return Problemf(status, InternalError)

@@ -63,8 +63,8 @@ func (d *Direct) SaveView(ctx context.Context, name, query string) error {
 	return d.store.SaveView(ctx, store.SavedView{Name: name, Query: query, By: d.actor.Name})
 }
 
-// viewQuery returns a query of filters in its normal form. It refuses ids that are not whole, and a query that GET /events
-// would refuse.
+// viewQuery returns a query of filters in its normal form. It refuses ids that are not whole, and a query that
+// GET /events would refuse.
 func (d *Direct) viewQuery(query string) (string, error) {
 	if len(query) > maxViewQuery {
 		return "", Invalidf("the filters of a view may have %d bytes, not %d", maxViewQuery, len(query))

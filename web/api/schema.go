@@ -91,8 +91,8 @@ func descriptions() []description {
 			of:       reflect.TypeFor[NewReplay](),
 			required: []string{"selection", "to"},
 			properties: map[string]string{"again": "A replay to repeat: its events are selected, and selection must " +
-				"be {}. If to is its endpoint, or empty, its headers are sent too, unless the request has others. The " +
-				"options are those of the request."},
+				"be {}. If to is its endpoint, or empty, its headers are sent too, unless the request has others. " +
+				"The options are those of the request."},
 			maximum: map[string]float64{"rate": 1e6, "pace": 1e6, "concurrency": 1024, "max_attempts": math.MaxUint16,
 				"stop_after_failures": math.MaxUint32},
 		},

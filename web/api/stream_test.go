@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -73,28 +74,29 @@ func (f *fixture) stream(id uuid.UUID) *http.Response {
 	return response
 }
 
-// TestWatchOverLostConnections verifies that the client follows a replay to its end although its connections are cut
-// and refused.
+// TestWatchOverLostConnections verifies that the client follows a replay to its end, although its connections are cut,
+// and new ones are refused, answered by a gateway without hooktape, or not answered at all.
 func TestWatchOverLostConnections(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.insert(newEvents("shop", 60)...)
-	r := f.create("shop", func(want *replay.Request) { want.Rate = 10 })
+	f.insert(newEvents("shop", 120)...)
+	r := f.create("shop", func(want *replay.Request) { want.Rate = 1 })
 	proxy := newProxy(t, f.server.Listener.Addr().String())
 	client, err := api.NewClient("http://"+proxy.addr(), readSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
+	hurry := sync.OnceValue(func() error {
+		return f.client(replaySecret).Steer(context.Background(), r.ID, event.ActionRate, 1000, "")
+	})
+	faults := []string{refuses, badGateway, hangs}
 	var last event.Replay
-	told, lost := 0, 0
-	err = client.Watch(context.Background(), r.ID, func(p api.Progress, why error) error {
+	var lost []string
+	err = client.WithWatchTimeout(3*time.Second).Watch(context.Background(), r.ID, func(p api.Progress, why error) error {
 		if why != nil {
-			if !errors.Is(why, api.ErrUnreachable) {
-				t.Errorf("lost because of %v", why)
-			}
-			lost++
-			proxy.refuse.Store(false)
+			proxy.fault.Store("")
+			lost = append(lost, why.Error())
 			return nil
 		}
 		if p.Replay.Counts[event.Delivered] < last.Counts[event.Delivered] {
@@ -102,14 +104,22 @@ func TestWatchOverLostConnections(t *testing.T) {
 				p.Replay.Counts[event.Delivered])
 		}
 		last = p.Replay
-		if told++; told == 2 || told == 4 {
-			proxy.refuse.Store(true)
-			proxy.cut()
+		if len(faults) == 0 {
+			return hurry()
 		}
+		proxy.fault.Store(faults[0])
+		faults = faults[1:]
+		proxy.cut()
 		return nil
 	})
-	if err != nil || last.State != event.ReplayCompleted || last.Counts[event.Delivered] != 60 || lost < 2 {
-		t.Errorf("watched to %s %v, lost %d times, %v", last.State, last.Counts, lost, err)
+	if err != nil || last.State != event.ReplayCompleted || last.Counts[event.Delivered] != 120 {
+		t.Errorf("watched to %s %v, %v", last.State, last.Counts, err)
+	}
+	for _, want := range []string{"the API does not answer at " + proxy.addr() + ": ", "answered 502 Bad Gateway",
+		"the API does not answer at " + proxy.addr() + " within 3s"} {
+		if !slices.ContainsFunc(lost, func(why string) bool { return strings.Contains(why, want) }) {
+			t.Errorf("lost because of %q, want one with %q", lost, want)
+		}
 	}
 }
 
@@ -210,11 +220,18 @@ func TestWatchEnds(t *testing.T) {
 	})
 }
 
-// proxy forwards connections, and can cut or refuse them.
+// The faults of a proxy.
+const (
+	refuses    = "refuses"     // connections
+	badGateway = "bad gateway" // is its answer to a request
+	hangs      = "hangs"       // until the client closes the connection
+)
+
+// proxy forwards connections, and can cut them. While it has a fault it forwards no new one.
 type proxy struct {
 	listener net.Listener
 	to       string
-	refuse   atomic.Bool
+	fault    atomic.Value // string; "" is none
 	mu       sync.Mutex
 	conns    []net.Conn
 }
@@ -244,7 +261,16 @@ func (p *proxy) addr() string { return p.listener.Addr().String() }
 
 func (p *proxy) pass(conn net.Conn) {
 	defer conn.Close()
-	if p.refuse.Load() {
+	switch p.fault.Load() {
+	case refuses:
+		return
+	case badGateway:
+		if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+			_, _ = io.WriteString(conn, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+		}
+		return
+	case hangs:
+		_, _ = io.Copy(io.Discard, conn)
 		return
 	}
 	onward, err := net.Dial("tcp", p.to)

@@ -44,8 +44,8 @@ const (
 )
 
 // Watch calls each with a replay's progress, immediately and then every second, or less often while nothing changes,
-// until the replay has ended, each returns an error, or ctx ends. While the database does not answer, it calls each with
-// the reason and the last known progress.
+// until the replay has ended, each returns an error, or ctx ends. While the database does not answer, it calls each
+// with the reason and the last known progress.
 func (d *Direct) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, lost error) error) error {
 	read := d.recent.fresh // the first progress must show a change by the caller
 	return watch(ctx, func() (event.Replay, error) {
@@ -55,19 +55,19 @@ func (d *Direct) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, 
 	}, each)
 }
 
-// watchTimeout is how long the API may take for one progress.
+// watchTimeout is the watchTimeout of a new client.
 const watchTimeout = 15 * time.Second
 
 // Watch does the same as [Direct.Watch], also while the API does not answer.
 func (c *Client) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, lost error) error) error {
 	query := url.Values{} // the first progress must show a change by the caller
 	return watch(ctx, func() (r event.Replay, err error) {
-		ctx, cancel := context.WithTimeout(ctx, watchTimeout)
+		ctx, cancel := context.WithTimeout(ctx, c.watchTimeout)
 		defer cancel()
 		err = c.get(ctx, "replays/"+id.String(), query, &r)
 		query.Set("recent", "true")
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("%w at %s within %s", ErrUnreachable, c.base.Host, watchTimeout)
+			err = fmt.Errorf("%w at %s within %s", ErrUnreachable, c.base.Host, c.watchTimeout)
 		}
 		return r, err
 	}, each)
@@ -75,8 +75,8 @@ func (c *Client) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, 
 
 func watch(ctx context.Context, read func() (event.Replay, error), each func(p Progress, lost error) error) error {
 	var last Progress
-	pause := watchInterval
-	for readings := 0; ; {
+	pause, still := watchInterval, 0 // still: readings without a change
+	for {
 		r, err := read()
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -87,14 +87,13 @@ func watch(ctx context.Context, read func() (event.Replay, error), each func(p P
 		} else if !passes(err) {
 			return err
 		}
-		if pause = min(pause*3/2, longestPause); !reflect.DeepEqual(next, last) {
-			pause = watchInterval
+		if !reflect.DeepEqual(next, last) {
+			pause, still = watchInterval, 0
+		} else if pause = min(pause*3/2, longestPause); err == nil {
+			still++
 		}
 		last = next
-		if last.Replay.State.Final() {
-			readings++
-		}
-		last.last = ended(last.Replay, readings)
+		last.last = ended(last.Replay, still)
 		if err := each(last, err); err != nil || last.last {
 			return err
 		}
@@ -113,11 +112,12 @@ func passes(err error) bool {
 		ok && p.Status >= http.StatusInternalServerError
 }
 
-// ended reports whether a replay has ended after some readings of a final state. A cancelled replay has that state
-// before the outcomes of its last attempts are known, and they never become known if no process delivers.
-func ended(r event.Replay, readings int) bool {
+// ended reports whether a replay has ended. still is the number of readings since it changed. A cancelled replay has
+// its final state before the outcomes of its last attempts are known, and they never become known if no process
+// delivers.
+func ended(r event.Replay, still int) bool {
 	const patience = 4
-	return readings > 0 && (r.Open() == 0 || readings > patience)
+	return r.State.Final() && (r.Open() == 0 || still >= patience)
 }
 
 // recent caches replays for a moment: many watchers of a replay cost the database as much as one.
@@ -199,9 +199,9 @@ func (s *server) streamRoute() {
 	op := s.operation(RoleRead, "GET /replays/{id}/stream", huma.Operation{OperationID: "watch-replay",
 		Errors: []int{http.StatusNotFound}, Middlewares: huma.Middlewares{s.limitStreams},
 		Summary: "Watch a replay",
-		Description: "Server-Sent Events: `progress` immediately and then every second, while nothing changes at least every 5 " +
-			"seconds; `end` when the replay is done or cancelled, which ends the stream. Reconnect after a lost " +
-			"connection."})
+		Description: "Server-Sent Events: `progress` immediately and then every second, while nothing changes at " +
+			"least every 5 seconds; `end` when the replay is done or cancelled, which ends the stream. Reconnect " +
+			"after a lost connection."})
 	sse.Register(s.api, op, map[string]any{"progress": Progress{}, "end": End{}},
 		func(ctx context.Context, _ *ReplayPath, send sse.Sender) {
 			id, _ := ctx.Value(watchedKey{}).(uuid.UUID)

@@ -42,3 +42,28 @@ func TestWatchPauses(t *testing.T) {
 		}
 	})
 }
+
+// TestWatchCancelled verifies that a watcher of a cancelled replay waits for the outcomes of its last attempts as long
+// as some arrive, also while the database does not answer, and not forever.
+func TestWatchCancelled(t *testing.T) {
+	for _, lost := range []uint64{0, 1} { // outcomes that never become known
+		synctest.Test(t, func(t *testing.T) {
+			readings, left := 0, uint64(12)
+			var last Progress
+			err := watch(context.Background(), func() (event.Replay, error) {
+				if readings++; readings%2 == 0 {
+					return event.Replay{}, store.ErrUnavailable
+				}
+				left = max(left-1, lost)
+				return event.Replay{State: event.ReplayCancelled, Total: 12,
+					Counts: map[event.DeliveryState]uint64{event.Delivered: 12 - left, event.Delivering: left}}, nil
+			}, func(p Progress, _ error) error {
+				last = p
+				return nil
+			})
+			if err != nil || !last.last || last.Replay.Open() != lost {
+				t.Errorf("after %d readings %d deliveries are open, want %d; %v", readings, last.Replay.Open(), lost, err)
+			}
+		})
+	}
+}

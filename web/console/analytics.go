@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -42,11 +43,7 @@ var ownParams = []string{"sort", "all", "tags"}
 
 // analysis reads the address of a page, which may have further parameters.
 func (v *visit) analysis(further ...string) (analysis, error) {
-	query, err := url.ParseQuery(v.URL.RawQuery)
-	if err != nil {
-		return analysis{}, api.Invalidf("invalid query in the address: %v", err)
-	}
-	asked := url.Values{}
+	query, asked := v.URL.Query(), url.Values{}
 	for name, values := range query {
 		if !slices.Contains(ownParams, name) && !slices.Contains(further, name) {
 			asked[name] = values
@@ -223,9 +220,9 @@ func (p *analyticsPage) fill() error {
 		return err
 	}
 	ctx := p.visit.Context()
-	var panels map[string]api.Panel
 	var requests *uint64
 	var group sync.WaitGroup
+	defer group.Wait()
 	group.Go(func() {
 		if n, err := p.visit.direct.Count(ctx, sel, 0); err == nil {
 			requests = &n
@@ -233,8 +230,13 @@ func (p *analyticsPage) fill() error {
 	})
 	panels, err := p.visit.direct.Panels(ctx, names, p.asked)
 	if err != nil {
-		p.visit.Logger.Warn("the panels of analytics are asked for one by one, because a query for all failed",
-			"error", err)
+		if problem, _ := api.ProblemOf(err); problem.Status == http.StatusServiceUnavailable {
+			return err
+		}
+		if !errors.Is(err, api.ErrApart) {
+			p.visit.Logger.Warn("the panels of analytics are asked for one by one, because a query for all failed",
+				"error", err)
+		}
 		panels = map[string]api.Panel{}
 		for _, name := range names {
 			panel, failed := p.visit.direct.Panel(ctx, name, p.asked)
@@ -298,17 +300,18 @@ func (a analysis) form() analyticsForm {
 			steps = append(steps, goal)
 		}
 	}
-	for i, goal := range append(slices.Clone(a.Goals), "") {
-		if i == api.MaxGoals || len(steps) == 0 {
-			break
-		}
+	goals := slices.Clone(a.Goals)
+	if len(goals) < min(len(steps), api.MaxGoals) {
+		goals = append(goals, "") // for a step that is left
+	}
+	for i, goal := range goals {
 		field := goalField{Number: i + 1, Choices: []choice{{"", "–", goal == ""}}}
 		for _, step := range steps {
 			field.Choices = append(field.Choices, choice{step, visibleTitle(step), step == goal})
 		}
 		f.Goals = append(f.Goals, field)
 	}
-	f.MayAdd = len(a.Goals) < api.MaxGoals
+	f.MayAdd = len(f.Goals) < api.MaxGoals
 	for _, days := range []int{1, 7, 14, 30, 90} {
 		text := count(uint64(days), "day")
 		f.Windows = append(f.Windows, choice{number(days), text, days == a.WindowDays})
@@ -330,17 +333,18 @@ type goalField struct {
 	Choices []choice
 }
 
-// typedGoals returns the query for the goals that the form has: without empty fields, and with each step once. Without
-// any the page has its own goals. changed reports whether the query is another one.
+// typedGoals returns the query for the goals that the form has: without empty fields, and with each step once. The step
+// that was typed comes last. Without any the page has its own goals. changed reports whether the query is another one.
 func (v *visit) typedGoals() (query url.Values, changed bool) {
 	query = v.URL.Query()
 	var goals []string
-	for _, goal := range query["goal"] {
-		if goal = strings.TrimSpace(goal); goal != "" && !slices.Contains(goals, goal) {
+	for _, goal := range append(slices.Clip(query["goal"]), strings.TrimSpace(query.Get("another"))) {
+		if goal != "" && !slices.Contains(goals, goal) {
 			goals = append(goals, goal)
 		}
 	}
-	changed = !slices.Equal(goals, query["goal"])
+	changed = query.Has("another") || !slices.Equal(goals, query["goal"])
+	query.Del("another")
 	if query["goal"] = goals; len(goals) == 0 {
 		query.Del("goal")
 	}

@@ -50,8 +50,8 @@ func serveAsset(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(found.content) // fails when the client is gone
 }
 
-// parsePages returns the templates of each page: the layout, the shared parts, and its own file.
-func parsePages() (map[string]*template.Template, error) {
+// parseTemplates returns the templates of each page: the layout, the shared parts, and its own file.
+func parseTemplates() (map[string]*template.Template, error) {
 	shared, err := template.New("").Funcs(functions).ParseFS(templateFiles, "templates/layout.html",
 		"templates/parts.html", "templates/forward.html")
 	if err != nil {
@@ -61,7 +61,7 @@ func parsePages() (map[string]*template.Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages := map[string]*template.Template{}
+	templates := map[string]*template.Template{}
 	for _, file := range names {
 		page, err := shared.Clone()
 		if err != nil {
@@ -70,7 +70,7 @@ func parsePages() (map[string]*template.Template, error) {
 		if _, err := page.ParseFS(templateFiles, file); err != nil {
 			return nil, err
 		}
-		pages[strings.TrimSuffix(path.Base(file), ".html")] = page
+		templates[strings.TrimSuffix(path.Base(file), ".html")] = page
 	}
-	return pages, nil
+	return templates, nil
 }

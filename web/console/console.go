@@ -42,9 +42,9 @@ const requestTimeout = 2 * time.Minute
 
 type console struct {
 	Options
-	keys     api.Keyring
-	sessions *sessions
-	pages    map[string]*template.Template
+	keys      api.Keyring
+	sessions  *sessions
+	templates map[string]*template.Template // by page
 }
 
 // New returns the handler of all pages.
@@ -54,7 +54,7 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	c := &console{Options: o, keys: keys, sessions: newSessions()}
-	if c.pages, err = parsePages(); err != nil {
+	if c.templates, err = parseTemplates(); err != nil {
 		return nil, fmt.Errorf("parse the console's templates: %w", err)
 	}
 	mux := http.NewServeMux()

@@ -112,6 +112,7 @@ func TestDeliveries(t *testing.T) {
 		t.Errorf("a row opens %d attempts: %s", n, attempts.body)
 	}
 	for path, status := range map[string]int{"/deliveries?stat=failed": 422, "/deliveries?state=done": 422,
+		"/deliveries?endpoint=&state=%zz": 422, "/accept?id=%zz": 422, "/?f.step=&step=%zz": 422,
 		ofReplay + "?replay=live": 422, ofCRM + "?endpoint=billing": 422, "/deliveries/x": 404, "/deliveries/" +
 			uuid.NewString() + "-00000000": 404, "/endpoints/nowhere": 404, "/deliveries?cursor=x": 422} {
 		if a := p.get(path); a.status != status {

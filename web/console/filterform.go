@@ -10,8 +10,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
-
 	"hooktape/internal/event"
 	"hooktape/web/api"
 )
@@ -187,8 +185,8 @@ func (v *visit) shownTime(value string) string {
 	return t.In(v.zone).Format(inputTime)
 }
 
-// typedTime returns the time in an input of the form as a query has it; a time of a query stays as it is. Of a time that
-// clocks show twice it is the first, for the end of a range the second.
+// typedTime returns the time in an input of the form as a query has it; a time of a query stays as it is. Of a time
+// that clocks show twice it is the first, for the end of a range the second.
 func (v *visit) typedTime(filter, value string) (string, error) {
 	if v.shownTime(value) != "" {
 		return value, nil
@@ -232,8 +230,8 @@ var beginningOfID = regexp.MustCompile(`^01[0-9a-f]{6}-[0-9a-f]{4}-7`)
 // searched returns the filter that a text in the search box means: an event's id or its beginning, a filter by its name
 // (step:paid), or a text.
 func searched(text string) (filter, value string) {
-	if _, err := uuid.Parse(text); err == nil || beginningOfID.MatchString(text) {
-		return "id", text
+	if id := strings.ToLower(text); event.IsID(event.NamesEvent, id) || beginningOfID.MatchString(id) {
+		return "id", id
 	}
 	if name, value, ok := strings.Cut(text, ":"); ok && value != "" {
 		if _, known := event.FilterNamed(name); known {

@@ -18,11 +18,7 @@ type filters struct {
 
 // filters reads the selection from the address. own are further parameters of the page.
 func (v *visit) filters(own ...string) (filters, error) {
-	query, err := url.ParseQuery(v.URL.RawQuery)
-	if err != nil {
-		return filters{}, api.Invalidf("invalid query in the address: %v", err)
-	}
-	return v.filtersOf(query, own...)
+	return v.filtersOf(v.URL.Query(), own...)
 }
 
 // filtersOf reads the selection from a query. It refuses unknown parameters: a misspelt filter would select everything.
@@ -167,11 +163,12 @@ type preset struct {
 	Chosen     bool
 }
 
-// presetLabels are the labels of links that select the last time.
+// presetLabels are the labels of values of since.
 var presetLabels = map[string]string{"15m": "15 min", "1h": "1 h", "24h": "24 h", "7d": "7 d", "30d": "30 d",
 	"90d": "90 d", "365d": "12 months", "": "all"}
 
-// presetsOf returns links to a page that select the last time. chosen is the one in use.
+// presetsOf returns links to a page for times back from now: one for each value of since in times, where "" selects all
+// time. chosen is the one in use.
 func presetsOf(page string, query url.Values, chosen string, times ...string) (list []preset) {
 	for _, since := range times {
 		values := without(query, timeFilters...)
@@ -183,7 +180,7 @@ func presetsOf(page string, query url.Values, chosen string, times ...string) (l
 	return list
 }
 
-// chosenTime returns the last time that a query selects, or else none that a preset has if it selects another time.
+// chosenTime returns the value of since in a query. With from or until it is "other", which is no value of since.
 func chosenTime(query url.Values) string {
 	if query.Get("from")+query.Get("until") != "" {
 		return "other"

@@ -3,7 +3,10 @@ package console_test
 import (
 	"net/http"
 	"strings"
+	"testing"
 	"time"
+
+	"hooktape/internal/testutil"
 )
 
 // testIDs: an address takes the beginning of an id, or last, and leads to the page with the whole id; forms take whole
@@ -19,6 +22,9 @@ func (f *fixture) testIDs() {
 		"/events/" + strings.ToUpper(id[:13]):           "/events/" + id,
 		"/replays/" + r.String()[:18] + "?state=failed": "/replays/" + r.String() + "?state=failed",
 		"/?f.q=" + id[:20]:                              "/events/" + id[:20],
+		"/?f.q=" + strings.ToUpper(id):                  "/events/" + id,
+		"/?f.q=" + strings.ToUpper(id[:20]):             "/events/" + id[:20],
+		"/events/" + id[:8] + "?all=1":                  "/events/" + id + "?all=1",
 		"/deliveries/" + id[:30]:                        "/events/" + id + "#d-" + id,
 	} {
 		a := p.get(path)
@@ -43,6 +49,20 @@ func (f *fixture) testIDs() {
 		if a := p.post(path, nil); a.status != http.StatusUnprocessableEntity ||
 			!strings.Contains(a.body, "a form needs whole ids") {
 			f.t.Errorf("%s: %d", path, a.status)
+		}
+	}
+}
+
+// TestIDsWithoutClickHouse verifies that an address with the beginning of an id is not "not found" while ClickHouse does
+// not answer.
+func TestIDsWithoutClickHouse(t *testing.T) {
+	t.Parallel()
+	f := &fixture{t: t, log: &testutil.Log{}}
+	p := f.consoleOn("http://127.0.0.1:1/hooktape").login(readSecret)
+	for _, path := range []string{"/events/last", "/events/01a204fa", "/replays/last", "/deliveries/last", "/?id=last"} {
+		if a := p.get(path); a.status != http.StatusServiceUnavailable ||
+			!strings.Contains(a.body, "ClickHouse does not answer now") {
+			t.Errorf("%s: %d", path, a.status)
 		}
 	}
 }

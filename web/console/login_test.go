@@ -94,6 +94,27 @@ func (f *fixture) testLoginOverTLS() {
 		strings.Contains(cookie, "Domain") {
 		t.Errorf("got the cookie %q", cookie)
 	}
+	overTLS := []string{"X-Forwarded-Proto", "https", "Sec-Fetch-Site", "same-origin"}
+	login := func(secret string, more ...string) (headers []string) {
+		t.Helper()
+		a := f.stranger().post("/login", url.Values{"token": {secret}}, append(more, overTLS...)...)
+		cookie, _, _ := strings.Cut(a.header.Get("Set-Cookie"), ";")
+		return append([]string{"Cookie", cookie}, overTLS...)
+	}
+	admitted := func(headers []string) bool { return f.stranger().get("/", headers...).status == http.StatusOK }
+	first := login(readSecret)
+	if !admitted(first) || admitted(append([]string{"Cookie", strings.TrimPrefix(first[1], "__Host-")}, overTLS...)) {
+		t.Error("over TLS not exactly the cookie with the prefix is a session")
+	}
+	second := login(replaySecret, first[:2]...)
+	if admitted(first) || !admitted(second) {
+		t.Error("a login over TLS leaves the session before it behind")
+	}
+	a = f.stranger().post("/logout", nil, second...)
+	if cookie := a.header.Get("Set-Cookie"); admitted(second) ||
+		!strings.HasPrefix(cookie, "__Host-hooktape_session=; Path=/; Max-Age=0") || !strings.Contains(cookie, "Secure") {
+		t.Errorf("a logout over TLS: %d %q", a.status, cookie)
+	}
 }
 
 // TestWrongTokens verifies that failed logins are logged without the token, and limited for each address.

@@ -129,6 +129,30 @@ func newFixture(t *testing.T, more ...replay.Endpoint) *fixture {
 	return f
 }
 
+// consoleOn returns the fixture with a console on another address of ClickHouse, for a reader.
+func (f *fixture) consoleOn(dsn string) *fixture {
+	f.t.Helper()
+	db, err := store.Open(dsn)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { db.Close() })
+	logger := slog.New(slog.NewTextHandler(f.log, nil))
+	handler, err := console.New(console.Options{Guard: api.NewGuard(logger), Logger: logger, Version: "test",
+		Direct: api.NewDirect(db, replay.NewService(db, func() []replay.Endpoint { return nil }, false),
+			replay.Actor{}),
+		Tokens:  []api.Token{{Name: "reader", Secret: readSecret, Role: api.RoleRead}},
+		Sources: func() []console.Source { return nil }})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	other := *f
+	other.server = httptest.NewServer(handler)
+	f.t.Cleanup(other.server.Close)
+	other.handler, other.url = handler, other.server.URL
+	return &other
+}
+
 // on returns the fixture for a subtest.
 func (f *fixture) on(t *testing.T) *fixture {
 	other := *f

@@ -38,8 +38,11 @@ func (c *console) page(handle func(*visit) error) http.Handler {
 		}
 		v := &visit{console: c, Request: r.WithContext(ctx), w: w, user: user, direct: c.Direct.As(user, remoteOf(r)),
 			zone: zoneOf(r), now: time.Now()}
-		var err error
-		if r.Method == http.MethodPost {
+		_, err := url.ParseQuery(r.URL.RawQuery) // a filter that is left out would select everything
+		if err != nil {
+			err = api.Invalidf("invalid query in the address: %v", err)
+		}
+		if err == nil && r.Method == http.MethodPost {
 			err = v.readForm()
 		}
 		if err == nil {
@@ -119,7 +122,7 @@ func (v *visit) part(page, name string, content any) error {
 // write answers with a template. When it returns an error, it has not answered.
 func (c *console) write(w http.ResponseWriter, status int, page, name string, data any) error {
 	var out bytes.Buffer
-	if err := c.pages[page].ExecuteTemplate(&out, name, data); err != nil {
+	if err := c.templates[page].ExecuteTemplate(&out, name, data); err != nil {
 		return fmt.Errorf("render page %s: %w", page, err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

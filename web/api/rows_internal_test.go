@@ -3,8 +3,14 @@ package api
 import (
 	"encoding/csv"
 	"errors"
+	"io"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hooktape/internal/event"
 )
 
 // TestHarmlessCell verifies that a value that a spreadsheet would evaluate becomes text, and that a phone number does
@@ -61,5 +67,41 @@ func TestDeliveryCSV(t *testing.T) {
 	if row["answer"] != "'"+d.Answer || row["error"] != "'"+d.Error || row["replay_id"] != "" ||
 		row["status_code"] != "" || row["next_at"] != "" || row["waiting"] != "" {
 		t.Errorf("the row is %q", row)
+	}
+}
+
+// TestWholeRows verifies every cell of a delivery and of an entry of the audit log.
+func TestWholeRows(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 600_000_000, time.UTC)
+	id := uuid.MustParse("01a204fa-08f1-752c-94ce-88b3d851a0db")
+	rows := func(write func(io.Writer) error) string {
+		t.Helper()
+		var out strings.Builder
+		if err := write(&out); err != nil {
+			t.Fatal(err)
+		}
+		_, rows, _ := strings.Cut(out.String(), "\n")
+		return rows
+	}
+	deliveries := []Delivery{{ID: id.String() + "-1a2b3c4d", EventID: id, EventReceivedAt: at, Endpoint: "crm",
+		ReplayID: id, Subscriber: "47659", State: event.Retrying, AttemptCount: 2, FirstAttemptAt: at.Add(time.Second),
+		LastAttemptAt: at.Add(2 * time.Second), Outcome: event.OutcomeStatus, StatusCode: 503, Answer: "busy, 5 < 6",
+		Error: "answered 503", NextAt: at.Add(time.Minute), UpdatedAt: at.Add(3 * time.Second),
+		Waiting: &Waiting{Code: event.WaitsForRetry, Text: "waits for the next attempt"}},
+		{ID: id.String() + "-00000000", EventID: id, EventReceivedAt: at, Endpoint: "crm", State: event.Pending,
+			UpdatedAt: at}}
+	got := rows(func(w io.Writer) error { return WriteRows(NewCSV(w, DeliveryColumns()), deliveries) })
+	if want := id.String() + "-1a2b3c4d," + id.String() + ",2026-01-02T03:04:05.6Z,crm," + id.String() + ",47659," +
+		"retrying,2,2026-01-02T03:04:06.6Z,2026-01-02T03:04:07.6Z,bad_status,503,\"busy, 5 < 6\",answered 503," +
+		"2026-01-02T03:05:05.6Z,waits for the next attempt,2026-01-02T03:04:08.6Z\n" +
+		id.String() + "-00000000," + id.String() + ",2026-01-02T03:04:05.6Z,crm,,,pending,0,,,,,,,,,2026-01-02T03:04:05.6Z\n"; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	entries := []AuditEntry{{At: at, Who: "boss", Action: "replay.create", Target: id.String(), Detail: `{"to":"crm"}`,
+		RemoteIP: "192.0.2.1"}, {At: at, Who: "cli:=root", Action: "event.view"}}
+	got = rows(func(w io.Writer) error { return WriteRows(NewCSV(w, AuditColumns()), entries) })
+	if want := "2026-01-02T03:04:05.6Z,boss,replay.create," + id.String() + ",\"{\"\"to\"\":\"\"crm\"\"}\",192.0.2.1\n" +
+		"2026-01-02T03:04:05.6Z,cli:=root,event.view,,,\n"; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }

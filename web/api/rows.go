@@ -37,12 +37,9 @@ func columnsOf[T, S any](part func(row *T) *S, names ...string) (columns Columns
 	return columns
 }
 
-// cellOf returns a value as text, or unchanged if it is a list or an object. An absent value is empty.
+// cellOf returns a value as text, or unchanged if it is a list or an object in JSON. An absent value is empty.
 func cellOf(v reflect.Value, optional bool) any {
-	if v.Kind() == reflect.Pointer && !v.IsNil() {
-		v = v.Elem()
-	}
-	if v.Kind() == reflect.Pointer || optional && v.IsZero() {
+	if optional && v.IsZero() {
 		return ""
 	}
 	switch value := v.Interface().(type) {
@@ -52,15 +49,17 @@ func cellOf(v reflect.Value, optional bool) any {
 		if value == uuid.Nil {
 			return ""
 		}
-		return value.String()
-	case Waiting:
+	case *Waiting:
 		return value.Text
 	}
-	switch v.Kind() {
-	case reflect.Map, reflect.Slice, reflect.Struct:
+	if v.Kind() == reflect.String {
+		return v.String()
+	}
+	text, err := json.Marshal(v.Interface())
+	if err != nil || text[0] == '[' || text[0] == '{' || string(text) == "null" {
 		return v.Interface()
 	}
-	return fmt.Sprint(v.Interface())
+	return strings.Trim(string(text), `"`) // a number, true, or an id
 }
 
 func itself[T any](row *T) *T { return row }
@@ -107,8 +106,8 @@ func (c Columns[T]) Names() []string {
 	return names
 }
 
-// Object returns the values of a row by the names of the columns.
-func (c Columns[T]) Object(row *T) map[string]any {
+// object returns the values of a row by the names of the columns.
+func (c Columns[T]) object(row *T) map[string]any {
 	object := make(map[string]any, len(c))
 	for _, column := range c {
 		object[column.name] = column.value(row)
@@ -143,7 +142,7 @@ func NewRows[T any](w io.Writer, format string, columns Columns[T]) Rows[T] {
 	if format == "csv" {
 		return NewCSV(w, columns)
 	}
-	return ndjson[T]{json.NewEncoder(w)}
+	return NewNDJSON[T](w, nil)
 }
 
 // WriteRows writes a list of rows.
@@ -156,10 +155,29 @@ func WriteRows[T any](w Rows[T], list []T) error {
 	return w.Flush()
 }
 
-type ndjson[T any] struct{ encoder *json.Encoder }
+// NDJSON writes rows as JSON, one in a line.
+type NDJSON[T any] struct {
+	columns Columns[T]
+	encoder *json.Encoder
+}
 
-func (w ndjson[T]) Write(row *T) error { return w.encoder.Encode(row) }
-func (w ndjson[T]) Flush() error       { return nil }
+// NewNDJSON returns a writer of whole rows or, with columns, of objects with these.
+func NewNDJSON[T any](w io.Writer, columns Columns[T]) NDJSON[T] {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return NDJSON[T]{columns, encoder}
+}
+
+// Write implements Rows.
+func (n NDJSON[T]) Write(row *T) error {
+	if n.columns == nil {
+		return n.encoder.Encode(row)
+	}
+	return n.encoder.Encode(n.columns.object(row))
+}
+
+// Flush implements Rows.
+func (n NDJSON[T]) Flush() error { return nil }
 
 // ByteOrderMark at the beginning of a CSV makes Excel read it as UTF-8.
 const ByteOrderMark = "\uFEFF"
