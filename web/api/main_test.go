@@ -239,6 +239,7 @@ func (f *fixture) create(source string, change func(*replay.Request)) event.Repl
 func (f *fixture) awaitState(id uuid.UUID, state event.ReplayState) (r event.Replay) {
 	f.t.Helper()
 	testutil.Eventually(f.t, 20*time.Second, func() error {
+		r = event.Replay{}
 		f.get(readSecret, "/api/v1/replays/"+id.String(), &r)
 		if r.State != state {
 			return fmt.Errorf("state of the replay is %s, want %s: %v", r.State, state, r.Counts)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -237,8 +238,9 @@ func TestDiff(t *testing.T) {
 	f := newFixture(t)
 	f.insert(newEvents("shop", 6)...)
 	f.awaitState(f.create("shop", nil).ID, event.ReplayCompleted)
-	f.receiver.answers(func(w http.ResponseWriter, r *http.Request) {
-		switch r.Header.Get("X-Hooktape-Event-Id")[35] % 2 {
+	var requests atomic.Int32
+	f.receiver.answers(func(w http.ResponseWriter, _ *http.Request) {
+		switch requests.Add(1) % 2 {
 		case 0:
 			fmt.Fprint(w, "taken")
 		default:
