@@ -587,7 +587,7 @@ func TestClickHouseAway(t *testing.T) {
 		}
 	}
 	add(100)
-	testutil.Eventually(t, 20*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		if n := p.spool.Stat().Acked; n < 40 {
 			return fmt.Errorf("%d stored", n)
 		}
@@ -595,7 +595,7 @@ func TestClickHouseAway(t *testing.T) {
 	})
 	engine.Kill()
 	add(100)
-	testutil.Eventually(t, 10*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		if p.drain.Failing() == nil {
 			return errors.New("the drain reports no failure")
 		}
