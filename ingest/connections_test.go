@@ -76,7 +76,7 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 		idle = append(idle, s.from("127.0.0.2"))
 	}
 	for i, c := range idle[:opened-limit] {
-		testutil.Eventually(t, 5*time.Second, func() error {
+		testutil.Eventually(t, func() error {
 			if !closed(c) {
 				return fmt.Errorf("connection %d of %d is open", i, opened)
 			}
@@ -114,7 +114,7 @@ func TestReservedConnections(t *testing.T) {
 		io.WriteString(c, request("POST", invalid, "12345")[:len(request("POST", invalid, "12345"))-1])
 		busy = append(busy, c)
 	}
-	testutil.Eventually(t, 5*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		open := 0
 		for _, c := range busy {
 			if !closed(c) {
@@ -194,7 +194,7 @@ func TestHeaderMemory(t *testing.T) {
 		io.WriteString(c, "POST "+invalid+" HTTP/1.1\r\nHost: h\r\n"+strings.Repeat("X-A: b\r\n", 10<<10/8))
 		conns = append(conns, c)
 	}
-	testutil.Eventually(t, 5*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		open := 0
 		for _, c := range conns {
 			if !closed(c) {
@@ -249,7 +249,7 @@ func TestBodyMemory(t *testing.T) {
 			t.Errorf("request in progress: %s", a.Status)
 		}
 	}
-	testutil.Eventually(t, 5*time.Second, func() error { // a handler releases its memory after its answer
+	testutil.Eventually(t, func() error { // a handler releases its memory after its answer
 		if a := s.post(invalid, strings.Repeat("x", size)); a.StatusCode != 404 {
 			return fmt.Errorf("unknown sender afterwards: %s", a.Status)
 		}
@@ -264,7 +264,7 @@ func TestBodyMemory(t *testing.T) {
 // reserved waits until requests in flight have reserved at least this many bytes.
 func (s *server) reserved(least int64) {
 	s.t.Helper()
-	testutil.Eventually(s.t, 10*time.Second, func() error {
+	testutil.Eventually(s.t, func() error {
 		if n := s.handler.Reserved(); n < least {
 			return fmt.Errorf("%d bytes reserved, want %d", n, least)
 		}

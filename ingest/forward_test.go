@@ -91,7 +91,7 @@ func hangs(c net.Conn, _ *http.Request) bool { _, _ = io.Copy(io.Discard, c); re
 
 func eventually(t *testing.T, done func() bool, what string) {
 	t.Helper()
-	testutil.Eventually(t, 20*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		if !done() {
 			return fmt.Errorf("waiting for %s", what)
 		}

@@ -109,7 +109,7 @@ func TestSenderLeaves(t *testing.T) {
 	<-gate.entered
 	conn.Close()
 	// The request's context ends while the spool is still writing.
-	testutil.Eventually(t, 5*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		if gate.request.Err() == nil && gate.looked.Add(1) < 20 {
 			return errors.New("not yet")
 		}
@@ -247,7 +247,7 @@ func TestShutdown(t *testing.T) {
 	s.take(1)
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.stop() }()
-	testutil.Eventually(t, 5*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		c, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get("http://" + s.addr +
 			"/healthz")
 		if err == nil {

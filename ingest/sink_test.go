@@ -158,6 +158,7 @@ func received(source, body string) event.Received { return receivedAt(time.Now()
 
 // TestColumns verifies the value of each column for the fixtures.
 func TestColumns(t *testing.T) {
+	t.Parallel()
 	p := newPipe(t, storetest.DSN(t), quick)
 	p.run()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)
@@ -205,6 +206,7 @@ func TestColumns(t *testing.T) {
 // TestHostileBodiesAreStored verifies that every body is stored in ClickHouse byte for byte, with the fields that could
 // be parsed.
 func TestHostileBodiesAreStored(t *testing.T) {
+	t.Parallel()
 	p := newPipe(t, storetest.DSN(t), quick)
 	p.run()
 	sent := map[string]event.Received{}
@@ -253,6 +255,7 @@ func gzipped(text string) string {
 // TestRejectedIsFoundByText verifies that a rejected request is found by its text in each encoding, and that a
 // decompression bomb takes no more space than any other body.
 func TestRejectedIsFoundByText(t *testing.T) {
+	t.Parallel()
 	p := newPipe(t, storetest.DSN(t), quick)
 	p.run()
 	for _, v := range event.Verdicts {
@@ -297,6 +300,7 @@ func (w *weighed) InsertEvents(ctx context.Context, token string, events []event
 // TestBatchOfBombs verifies that a batch of small bodies with large decompressed texts is stored in parts, so that it
 // cannot fill the memory, and that nothing is quarantined.
 func TestBatchOfBombs(t *testing.T) {
+	t.Parallel()
 	const bombs, text = 600, 64 << 10
 	p := newPipe(t, storetest.DSN(t), quick)
 	w := &weighed{EventStore: p.db}
@@ -323,6 +327,7 @@ func TestBatchOfBombs(t *testing.T) {
 
 // TestOnlyAcceptedIsDecoded verifies that rejected requests are stored without parsed fields.
 func TestOnlyAcceptedIsDecoded(t *testing.T) {
+	t.Parallel()
 	p := newPipe(t, storetest.DSN(t), quick)
 	p.run()
 	var sent []event.Received
@@ -353,6 +358,7 @@ func TestOnlyAcceptedIsDecoded(t *testing.T) {
 // TestRepeatedWebhooks verifies that BotHelp's repetitions of a chat webhook refer to the original, and that no other
 // events do.
 func TestRepeatedWebhooks(t *testing.T) {
+	t.Parallel()
 	p := newPipe(t, storetest.DSN(t), quick)
 	// The test creates the batches, because the drain of a busy machine may store two records one by one.
 	stored := uint64(0)
@@ -396,6 +402,7 @@ func TestRepeatedWebhooks(t *testing.T) {
 // TestRefusedEvent verifies that an event that ClickHouse refuses is stored in the table quarantine with its bytes,
 // once, and that all others are stored.
 func TestRefusedEvent(t *testing.T) {
+	t.Parallel()
 	p := newPipe(t, storetest.DSN(t), quick)
 	if err := p.conn.Exec(ctx, "ALTER TABLE events ADD CONSTRAINT picky CHECK name != 'refuse me'"); err != nil {
 		t.Fatal(err)
@@ -462,6 +469,7 @@ func batchOf(t *testing.T, salvaged bool, list ...event.Received) spool.Batch {
 // TestPossiblyStored verifies that records salvaged from damage that are already stored are recognized by their ids,
 // whatever their token.
 func TestPossiblyStored(t *testing.T) {
+	t.Parallel()
 	p := newPipe(t, storetest.DSN(t), quick)
 	a := received("demo", "a")
 	b := received("demo", "b")
@@ -490,6 +498,7 @@ func TestPossiblyStored(t *testing.T) {
 // TestForwardedAttempts: outcomes are stored behind the events of their batch, each once, whether a batch is sent again
 // or damage brings back the intent of an attempt whose outcome is stored.
 func TestForwardedAttempts(t *testing.T) {
+	t.Parallel()
 	p := newPipe(t, storetest.DSN(t), quick)
 	a, b := received("price", "a"), received("price", "b")
 	outcome := func(e event.Received, how event.Outcome) *event.Attempt {
@@ -546,6 +555,7 @@ func TestForwardedAttempts(t *testing.T) {
 // TestRepeatedLongAfter verifies that a repeated batch is recognized by its events when ClickHouse may have forgotten
 // its token.
 func TestRepeatedLongAfter(t *testing.T) {
+	t.Parallel()
 	p := newPipe(t, storetest.DSN(t), quick)
 	batch := batchOf(t, false, received("demo", "a"), received("demo", "b"))
 	for range 2 {
@@ -563,6 +573,7 @@ func TestRepeatedLongAfter(t *testing.T) {
 // TestClickHouseAway verifies that requests received while ClickHouse is down are stored once when it is back, by the
 // drain alone.
 func TestClickHouseAway(t *testing.T) {
+	t.Parallel()
 	engine := enginetest.Start(t)
 	storetest.Migrate(t, engine.DSN("hooktape"))
 	p := newPipe(t, engine.DSN("hooktape"), spool.Limits{Records: 20, Bytes: 1 << 20, Age: 20 * time.Millisecond})
@@ -576,7 +587,7 @@ func TestClickHouseAway(t *testing.T) {
 		}
 	}
 	add(100)
-	testutil.Eventually(t, 20*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		if n := p.spool.Stat().Acked; n < 40 {
 			return fmt.Errorf("%d stored", n)
 		}
@@ -584,7 +595,7 @@ func TestClickHouseAway(t *testing.T) {
 	})
 	engine.Kill()
 	add(100)
-	testutil.Eventually(t, 10*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		if p.drain.Failing() == nil {
 			return errors.New("the drain reports no failure")
 		}
@@ -608,6 +619,7 @@ func TestClickHouseAway(t *testing.T) {
 // TestSameBatchAgain verifies that a batch whose acknowledgement was lost is inserted again and stored once, also
 // across a kill of ClickHouse.
 func TestSameBatchAgain(t *testing.T) {
+	t.Parallel()
 	engine := enginetest.Start(t)
 	storetest.Migrate(t, engine.DSN("hooktape"))
 	p := newPipe(t, engine.DSN("hooktape"), quick)
@@ -639,6 +651,7 @@ func TestSameBatchAgain(t *testing.T) {
 // TestPositions verifies that the positions of a spool's events grow with their numbers, whatever the clock, and do not
 // depend on how the drain forms batches, also if the process dies before or after an ack.
 func TestPositions(t *testing.T) {
+	t.Parallel()
 	p := newPipe(t, storetest.DSN(t), quick)
 	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	at := []time.Duration{0, time.Second, time.Second, 3 * time.Second, 2 * time.Second, -time.Hour,

@@ -31,9 +31,9 @@ func TestAnotherClockIsAhead(t *testing.T) {
 	}
 	r := startReplay(t, db, "demo", got.URL, func(r *event.Replay) { r.CreatedAt, r.UpdatedAt = ahead, ahead })
 	startSender(t, db, t.TempDir(), private, endpointAt("crm", got.URL, nil))
-	awaitDone(t, db, r.ID, 20*time.Second)
+	awaitDone(t, db, r.ID)
 	assertEachOnce(t, events, got)
-	testutil.Eventually(t, 10*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		states, err := db.EndpointStates(context.Background())
 		active := func(s event.EndpointState) bool { return s.Endpoint == "crm" && s.State == "active" }
 		if err == nil && !slices.ContainsFunc(states, active) {
@@ -54,14 +54,14 @@ func TestEventsAreKeptWhileTheWorkerIsAway(t *testing.T) {
 	s := startSender(t, db, t.TempDir(), private, good)
 	awaitPoller(t, db, "crm")
 	s.runner.SetEndpoints([]replay.Endpoint{bad})
-	testutil.Eventually(t, 10*time.Second, func() error { return logged(s, "nothing can be sent to an endpoint", 1) })
+	testutil.Eventually(t, func() error { return logged(s, "nothing can be sent to an endpoint", 1) })
 	events := newEvents("demo", 3)
 	insert(t, db, events...)
 	other := endpointAt("other", got.URL, func(e *replay.Endpoint) { e.Subscribe = nil })
 	s.runner.SetEndpoints([]replay.Endpoint{bad, other})
 	awaitStateWritten(t, db, "other") // in the order of the configuration
 	s.runner.SetEndpoints([]replay.Endpoint{good})
-	awaitDelivered(t, db, events, 20*time.Second)
+	awaitDelivered(t, db, events)
 	assertEachOnce(t, events, got)
 }
 
@@ -102,7 +102,7 @@ func TestMaxAgeIsOfRetries(t *testing.T) {
 	insert(t, db, e...)
 	awaitStateWritten(t, db, "crm") // takes longer than the maximum age
 	steer(t, db, "crm", event.ActionResume)
-	testutil.Eventually(t, 10*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		counts, err := db.CountDeliveries(context.Background(), uuid.Nil)
 		if err == nil && counts[event.Failed] != 1 {
 			err = fmt.Errorf("got the deliveries %v", counts)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"sync"
 	"testing"
-	"time"
 
 	"hooktape/internal/event"
 	"hooktape/internal/testutil/storetest"
@@ -52,7 +51,7 @@ func TestSimultaneousReplays(t *testing.T) {
 		}
 		total += r.Total
 		if r.Total > 0 {
-			awaitDone(t, db, r.ID, 30*time.Second)
+			awaitDone(t, db, r.ID)
 		}
 	}
 	if total != uint64(len(events)) {

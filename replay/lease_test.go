@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"hooktape/internal/testutil"
 	"hooktape/replay"
@@ -27,9 +26,9 @@ func TestStandby(t *testing.T) {
 	}
 	events := newEvents("demo", 60)
 	insert(t, db, events[:20]...)
-	awaitDelivered(t, db, events[:20], 15*time.Second)
+	awaitDelivered(t, db, events[:20])
 	for _, w := range waiting {
-		testutil.Eventually(t, 15*time.Second, func() error {
+		testutil.Eventually(t, func() error {
 			if err := w.runner.Failing(); !errors.Is(err, replay.ErrStandby) {
 				return fmt.Errorf("a second process delivers: %w", err)
 			}
@@ -41,7 +40,7 @@ func TestStandby(t *testing.T) {
 	}
 	first.stop()
 	insert(t, db, events[20:40]...)
-	awaitDelivered(t, db, events[:40], 15*time.Second)
+	awaitDelivered(t, db, events[:40])
 	active := 0
 	for _, w := range waiting {
 		if w.runner.Failing() == nil {
@@ -56,6 +55,6 @@ func TestStandby(t *testing.T) {
 	}
 	startSender(t, db, dirs[0], replay.Options{}, crm)
 	insert(t, db, events[40:]...)
-	awaitDelivered(t, db, events, 15*time.Second)
+	awaitDelivered(t, db, events)
 	assertEachOnce(t, events, got)
 }

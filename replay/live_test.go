@@ -34,7 +34,7 @@ func endpointAt(name, url string, change func(*replay.Endpoint)) replay.Endpoint
 // awaitPoller waits until an endpoint gets the events stored from now on.
 func awaitPoller(t *testing.T, db *store.Store, endpoint string) {
 	t.Helper()
-	testutil.Eventually(t, atLeast, func() error {
+	testutil.Eventually(t, func() error {
 		states, err := db.EndpointStates(context.Background())
 		if err != nil {
 			return err
@@ -49,9 +49,9 @@ func awaitPoller(t *testing.T, db *store.Store, endpoint string) {
 }
 
 // awaitDelivered waits until every event is delivered.
-func awaitDelivered(t *testing.T, db *store.Store, events []event.Event, patience time.Duration) {
+func awaitDelivered(t *testing.T, db *store.Store, events []event.Event) {
 	t.Helper()
-	testutil.Eventually(t, max(patience, atLeast), func() error {
+	testutil.Eventually(t, func() error {
 		counts, err := db.CountDeliveries(context.Background(), uuid.Nil)
 		if err == nil && counts[event.Delivered] != uint64(len(events)) {
 			err = fmt.Errorf("of %d: %v", len(events), counts)
@@ -82,14 +82,14 @@ func TestLiveDelivery(t *testing.T) {
 	insert(t, db, first[20:]...) // later events are stored first
 	insert(t, db, first[:20]...)
 	insert(t, db, first[5]) // stored twice
-	awaitDelivered(t, db, first, 15*time.Second)
+	awaitDelivered(t, db, first)
 	s.stop()
 
 	second := newEvents("demo", 40)[30:]
 	insert(t, db, second...) // while no process delivers
 	startSender(t, db, dir, replay.Options{}, crm)
 	all := append(first, second...)
-	awaitDelivered(t, db, all, 15*time.Second)
+	awaitDelivered(t, db, all)
 	assertEachOnce(t, all, got)
 	for _, r := range got.all() {
 		if r.header.Get("X-Hooktape-Replay-Id") != "" {
@@ -121,7 +121,7 @@ func TestOrderOfASubscriber(t *testing.T) {
 	awaitPoller(t, db, "crm")
 	events := ofSubscribers(newEvents("demo", 120), 7)
 	insert(t, db, events[:60]...)
-	testutil.Eventually(t, 20*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		if n := len(got.all()); n < 30 {
 			return fmt.Errorf("%d requests", n)
 		}
@@ -130,7 +130,7 @@ func TestOrderOfASubscriber(t *testing.T) {
 	s.stop()
 	insert(t, db, events[60:]...)
 	startSender(t, db, dir, replay.Options{}, crm)
-	awaitDelivered(t, db, events, 60*time.Second)
+	awaitDelivered(t, db, events)
 	assertEachOnce(t, events, &got)
 	assertInOrder(t, events, 7, &got)
 }
@@ -185,7 +185,7 @@ func TestOrderOverASetBackClock(t *testing.T) {
 		e.PositionOffset = before.Position().Add(time.Microsecond).Sub(e.ReceivedAt)
 	}
 	insert(t, db, events...)
-	testutil.Eventually(t, atLeast, func() error {
+	testutil.Eventually(t, func() error {
 		counts, err := db.CountDeliveries(context.Background(), uuid.Nil)
 		if open := (&event.Replay{Counts: counts}).Open(); err == nil && open != uint64(len(events)) {
 			err = fmt.Errorf("%d deliveries open", open)
@@ -195,12 +195,12 @@ func TestOrderOverASetBackClock(t *testing.T) {
 	s.stop()
 	works.Store(true)
 	startSender(t, db, dir, private, crm)
-	awaitDelivered(t, db, events, atLeast)
+	awaitDelivered(t, db, events)
 	assertInOrder(t, events, 3, &live)
 	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) {
 		r.Concurrency, r.Order = 8, event.OrderSubscriber
 	})
-	awaitDone(t, db, r.ID, atLeast)
+	awaitDone(t, db, r.ID)
 	assertEachOnce(t, events, &replayed)
 	assertInOrder(t, events, 3, &replayed)
 }
@@ -243,9 +243,9 @@ func TestDeadEndpoint(t *testing.T) {
 	awaitPoller(t, db, "well")
 	events := newEvents("demo", 200)
 	insert(t, db, events...)
-	awaitDelivered(t, db, events, 20*time.Second) // by the healthy endpoint
+	awaitDelivered(t, db, events) // by the healthy endpoint
 	assertEachOnce(t, events, &healthy)
-	testutil.Eventually(t, 10*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		states, err := db.EndpointStates(context.Background())
 		for _, s := range states {
 			if s.Endpoint == "dead" && s.State == "failing" && s.Reason != "" && !s.NextProbe.IsZero() {
@@ -258,7 +258,7 @@ func TestDeadEndpoint(t *testing.T) {
 		t.Errorf("a dead endpoint was called %d times", n)
 	}
 	alive.Store(true)
-	awaitDelivered(t, db, append(events, events...), 30*time.Second)
+	awaitDelivered(t, db, append(events, events...))
 	assertEachOnce(t, events, &got)
 }
 
@@ -278,13 +278,13 @@ func TestStopAfterFailures(t *testing.T) {
 	defer endpoint.Close()
 	startSender(t, db, t.TempDir(), private)
 	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.StopAfterFailures, r.MaxAttempts = 3, 5 })
-	paused := awaitState(t, db, r.ID, event.ReplayPaused, 20*time.Second)
+	paused := awaitState(t, db, r.ID, event.ReplayPaused)
 	if calls.Load() != 3 || paused.Reason == "" {
 		t.Errorf("%d requests, reason %q", calls.Load(), paused.Reason)
 	}
 	repaired.Store(true)
 	steer(t, db, r.ID.String(), event.ActionResume)
-	awaitDone(t, db, r.ID, 20*time.Second)
+	awaitDone(t, db, r.ID)
 	if counts, _ := db.CountDeliveries(context.Background(), r.ID); counts[event.Delivered] != 50 {
 		t.Errorf("got the deliveries %v", counts)
 	}
@@ -297,14 +297,14 @@ func TestCancel(t *testing.T) {
 	got := startReceiver(t)
 	startSender(t, db, t.TempDir(), private)
 	r := startReplay(t, db, "demo", got.URL, func(r *event.Replay) { r.Rate = 10 })
-	testutil.Eventually(t, 10*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		if len(got.all()) == 0 {
 			return fmt.Errorf("no request arrived")
 		}
 		return nil
 	})
 	steer(t, db, r.ID.String(), event.ActionCancel)
-	testutil.Eventually(t, 10*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		counts, err := db.CountDeliveries(context.Background(), r.ID)
 		if err == nil && counts[event.Cancelled]+counts[event.Delivered] != 50 {
 			err = fmt.Errorf("got the deliveries %v", counts)
@@ -315,7 +315,7 @@ func TestCancel(t *testing.T) {
 	if n := uint64(len(got.all())); counts[event.Delivered] != n || n == 50 {
 		t.Errorf("%d requests, %v", n, counts)
 	}
-	awaitState(t, db, r.ID, event.ReplayCancelled, 5*time.Second)
+	awaitState(t, db, r.ID, event.ReplayCancelled)
 }
 
 // TestPausedEndpoint verifies that a paused endpoint gets nothing, live or replayed, until it is resumed.
@@ -328,7 +328,7 @@ func TestPausedEndpoint(t *testing.T) {
 	awaitPoller(t, db, "crm")
 	events := newEvents("demo", 5)
 	insert(t, db, events...)
-	testutil.Eventually(t, 10*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		counts, err := db.CountDeliveries(context.Background(), uuid.Nil)
 		if err == nil && counts[event.Pending] != 5 {
 			err = fmt.Errorf("got the deliveries %v", counts)
@@ -339,5 +339,5 @@ func TestPausedEndpoint(t *testing.T) {
 		t.Fatalf("%d requests to a paused endpoint", n)
 	}
 	steer(t, db, "crm", event.ActionResume)
-	awaitDelivered(t, db, events, 10*time.Second)
+	awaitDelivered(t, db, events)
 }

@@ -218,13 +218,10 @@ func steer(t *testing.T, db *store.Store, target string, action event.Action) {
 	}
 }
 
-// atLeast is the timeout of a condition. A loaded machine takes ten times as long as an idle one.
-const atLeast = 2 * time.Minute
-
 // awaitDone waits for the end of a replay.
-func awaitDone(t *testing.T, db *store.Store, id uuid.UUID, patience time.Duration) {
+func awaitDone(t *testing.T, db *store.Store, id uuid.UUID) {
 	t.Helper()
-	testutil.Eventually(t, patience, func() error {
+	testutil.Eventually(t, func() error {
 		r, err := db.Replay(context.Background(), id)
 		if err == nil && r.State != event.ReplayCompleted && r.State != event.ReplayFailures {
 			err = fmt.Errorf("the replay is %s: %v", r.State, r.Counts)
@@ -233,10 +230,9 @@ func awaitDone(t *testing.T, db *store.Store, id uuid.UUID, patience time.Durati
 	})
 }
 
-func awaitState(t *testing.T, db *store.Store, id uuid.UUID, state event.ReplayState,
-	patience time.Duration) (r event.Replay) {
+func awaitState(t *testing.T, db *store.Store, id uuid.UUID, state event.ReplayState) (r event.Replay) {
 	t.Helper()
-	testutil.Eventually(t, max(patience, atLeast), func() (err error) {
+	testutil.Eventually(t, func() (err error) {
 		r, err = db.Replay(context.Background(), id)
 		if err == nil && r.State != state {
 			counts, _ := db.CountDeliveries(context.Background(), id)
@@ -324,7 +320,7 @@ func outcomes(attempts []event.Attempt) string {
 func awaitStateWritten(t *testing.T, db *store.Store, endpoint string) {
 	t.Helper()
 	begun := time.Now()
-	testutil.Eventually(t, atLeast, func() error {
+	testutil.Eventually(t, func() error {
 		states, err := db.EndpointStates(context.Background())
 		for _, s := range states {
 			if s.Endpoint == endpoint && s.UpdatedAt.After(begun) {

@@ -35,7 +35,7 @@ func TestDeliveredWhateverTheClocksSay(t *testing.T) {
 		insertAs(t, db, spool, number, e...)
 		number += uint64(len(e))
 		all = append(all, e...)
-		awaitDelivered(t, db, all, 15*time.Second) // each group moves the position
+		awaitDelivered(t, db, all) // each group moves the position
 	}
 	assertEachOnce(t, all, got)
 }
@@ -51,17 +51,17 @@ func TestNothingIsDeliveredBeforeItsInsertIsComplete(t *testing.T) {
 	awaitPoller(t, db, "crm")
 	events := newEvents("demo", 4)
 	insertAs(t, db, "spool", 1, events[0])
-	awaitDelivered(t, db, events[:1], 15*time.Second)
+	awaitDelivered(t, db, events[:1])
 	// The last of three events is visible, as one part of an INSERT into several partitions may be, but the insert is
 	// not marked as complete.
 	execute(t, dsn, fmt.Sprintf(`INSERT INTO events (id, received_at, source, verdict, method, body, spool, spool_number)
 		SELECT toUUID('%s'), fromUnixTimestamp64Micro(%d), 'demo', 'accepted', 'POST', '{}', 'spool', 4`, events[3].ID, events[3].ReceivedAt.UnixMicro()))
 	other := newEvents("other", 5)[4:]
 	insertAs(t, db, "other spool", 1, other...)
-	awaitDelivered(t, db, []event.Event{events[0], other[0]}, 15*time.Second)
+	awaitDelivered(t, db, []event.Event{events[0], other[0]})
 	insertAs(t, db, "spool", 2, events[1:]...) // as the drain does when it repeats the batch
 	all := append(events, other...)
-	awaitDelivered(t, db, all, 15*time.Second)
+	awaitDelivered(t, db, all)
 	assertEachOnce(t, all, got)
 }
 
@@ -82,7 +82,7 @@ func TestANewEndpointStartsWhenItIsKnown(t *testing.T) {
 	insertAs(t, db, "spool", 1, append(old, fresh...)...)
 	s.startRecorder()
 	s.startRunner()
-	awaitDelivered(t, db, fresh, 15*time.Second)
+	awaitDelivered(t, db, fresh)
 	assertEachOnce(t, fresh, got)
 }
 
@@ -97,9 +97,9 @@ func TestAWiderSubscription(t *testing.T) {
 	shop := newEvents("shop", 3)
 	insertAs(t, db, "spool", 1, newEvents("blog", 50)...)
 	insertAs(t, db, "spool", 51, shop...)
-	awaitDelivered(t, db, shop, 15*time.Second)
+	awaitDelivered(t, db, shop)
 	s.runner.SetEndpoints([]replay.Endpoint{endpointAt("crm", got.URL, nil)})
-	testutil.Eventually(t, 15*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		states, err := db.EndpointStates(context.Background())
 		if err == nil && (len(states) != 1 || states[0].Subscription != "{}") {
 			err = fmt.Errorf("got the states %+v", states)
@@ -113,7 +113,7 @@ func TestAWiderSubscription(t *testing.T) {
 	}
 	insertAs(t, db, "spool", 54, later...)
 	all := append(shop, later...)
-	awaitDelivered(t, db, all, 15*time.Second)
+	awaitDelivered(t, db, all)
 	assertEachOnce(t, all, got)
 }
 
@@ -128,8 +128,8 @@ func TestAuditOfDeliveries(t *testing.T) {
 	awaitPoller(t, db, "crm")
 	events := newEvents("demo", 5)
 	insertAs(t, db, "spool", 1, events...)
-	awaitDelivered(t, db, events, 15*time.Second)
-	testutil.Eventually(t, 15*time.Second, func() error { // the position was saved
+	awaitDelivered(t, db, events)
+	testutil.Eventually(t, func() error { // the position was saved
 		states, err := db.EndpointStates(context.Background())
 		if err == nil && (len(states) != 1 || states[0].Positions["spool"] != 5) {
 			err = fmt.Errorf("got the states %+v", states)
@@ -139,8 +139,8 @@ func TestAuditOfDeliveries(t *testing.T) {
 	s.stop()
 	execute(t, dsn, fmt.Sprintf("DELETE FROM deliveries WHERE event_id = '%s'", events[2].ID))
 	s = startSender(t, db, dir, replay.Options{}, crm)
-	awaitDelivered(t, db, events, 15*time.Second)
-	testutil.Eventually(t, 10*time.Second, func() error { return logged(s, "stored events had no delivery", 1) })
+	awaitDelivered(t, db, events)
+	testutil.Eventually(t, func() error { return logged(s, "stored events had no delivery", 1) })
 	if n := len(got.all()); n != 6 { // this test deleted its first delivery
 		t.Errorf("%d requests", n)
 	}
@@ -156,7 +156,7 @@ func TestALeaseWithoutClocks(t *testing.T) {
 		"INSERT INTO holders (shard, holder, host, since, seen_at, released) SELECT '1/1', 'dead', 'a host', "+
 			"now64(6) + INTERVAL 1 HOUR, now64(6) + INTERVAL 2 HOUR, false")
 	startSender(t, db, t.TempDir(), replay.Options{})
-	testutil.Eventually(t, 30*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		holders, err := db.LeaseClaims(context.Background(), store.DeliveryLease)
 		if err == nil && (len(holders) != 1 || holders[0].ID == "dead") {
 			err = fmt.Errorf("got the claims %+v", holders)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"time"
 
 	"hooktape/internal/event"
 	"hooktape/internal/testutil"
@@ -32,14 +31,14 @@ func TestReplayToARemovedEndpoint(t *testing.T) {
 		t.Errorf("the table replays has the URL %s (%v)", stored.URL, err)
 	}
 	s := startSender(t, db, t.TempDir(), replay.Options{AllowPrivate: true}, crm)
-	testutil.Eventually(t, 15*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		if n := len(got.all()); n < 5 {
 			return fmt.Errorf("%d requests", n)
 		}
 		return nil
 	})
 	s.runner.SetEndpoints(nil)
-	awaitState(t, db, r.ID, event.ReplayPaused, 15*time.Second)
+	awaitState(t, db, r.ID, event.ReplayPaused)
 	for _, one := range got.all() {
 		if one.header.Get("Authorization") == "" {
 			t.Fatal("a request was sent without the endpoint's Authorization header")

@@ -20,7 +20,7 @@ import (
 func awaitEndpoint(t *testing.T, db *store.Store, e replay.Endpoint, state string) {
 	t.Helper()
 	service := replay.NewService(db, func() []replay.Endpoint { return []replay.Endpoint{e} }, false)
-	testutil.Eventually(t, atLeast, func() error {
+	testutil.Eventually(t, func() error {
 		list, err := service.Endpoints(context.Background())
 		if err == nil && list[0].State != state {
 			err = fmt.Errorf("the endpoint is %s", list[0].State)
@@ -33,7 +33,7 @@ func awaitEndpoint(t *testing.T, db *store.Store, e replay.Endpoint, state strin
 func awaitTried(t *testing.T, db *store.Store, events []event.Event, state event.DeliveryState) {
 	t.Helper()
 	for _, e := range events {
-		testutil.Eventually(t, atLeast, func() error {
+		testutil.Eventually(t, func() error {
 			list, err := db.DeliveriesOf(context.Background(), e.ID)
 			if err == nil && (len(list) != 1 || list[0].State != state) {
 				err = fmt.Errorf("got the deliveries %+v", list)

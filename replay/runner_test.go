@@ -32,7 +32,7 @@ func TestOrderWithConcurrencyOne(t *testing.T) {
 	insert(t, db, events...)
 	got := startReceiver(t)
 	startSender(t, db, t.TempDir(), private)
-	awaitDone(t, db, startReplay(t, db, "demo", got.URL, nil).ID, 30*time.Second)
+	awaitDone(t, db, startReplay(t, db, "demo", got.URL, nil).ID)
 	receipts := got.all()
 	if len(receipts) != len(events) {
 		t.Fatalf("%d requests for %d events", len(receipts), len(events))
@@ -66,7 +66,7 @@ func TestConcurrencyIsBoundedAndUsed(t *testing.T) {
 	case <-time.After(100 * time.Millisecond): // the absence of a request cannot be polled for
 	}
 	close(release)
-	awaitDone(t, db, r.ID, 20*time.Second)
+	awaitDone(t, db, r.ID)
 }
 
 func TestRate(t *testing.T) {
@@ -76,7 +76,7 @@ func TestRate(t *testing.T) {
 	got := startReceiver(t)
 	startSender(t, db, t.TempDir(), private)
 	r := startReplay(t, db, "demo", got.URL, func(r *event.Replay) { r.Rate, r.Concurrency = 20, 8 })
-	awaitDone(t, db, r.ID, 20*time.Second)
+	awaitDone(t, db, r.ID)
 	receipts := got.all()
 	if took := receipts[len(receipts)-1].at.Sub(receipts[0].at); took < 900*time.Millisecond {
 		t.Errorf("21 requests at 20 a second took %s", took)
@@ -102,7 +102,7 @@ func TestPauseAndResume(t *testing.T) {
 	<-reached
 	steer(t, db, r.ID.String(), event.ActionPause)
 	// the runner has seen the command, which is more than having it stored
-	testutil.Eventually(t, 10*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		replays, err := db.UnfinishedReplays(context.Background())
 		if err == nil && (len(replays) != 1 || replays[0].Saved != event.ReplayPaused) {
 			err = fmt.Errorf("got the replays %+v", replays)
@@ -110,7 +110,7 @@ func TestPauseAndResume(t *testing.T) {
 		return err
 	})
 	close(goOn)
-	testutil.Eventually(t, 10*time.Second, func() error { return logged(s, "delivery stops", 1) })
+	testutil.Eventually(t, func() error { return logged(s, "delivery stops", 1) })
 	paused := len(got.all())
 	if paused > 11 {
 		t.Errorf("%d requests after a pause at the tenth", paused)
@@ -119,7 +119,7 @@ func TestPauseAndResume(t *testing.T) {
 		t.Errorf("state of the paused replay: %s, %v", stored.State, err)
 	}
 	steer(t, db, r.ID.String(), event.ActionResume)
-	awaitDone(t, db, r.ID, 20*time.Second)
+	awaitDone(t, db, r.ID)
 	assertEachOnce(t, events, &got)
 }
 
@@ -183,7 +183,7 @@ func TestStopAndStart(t *testing.T) {
 		s.stop()
 	}
 	startSender(t, db, dir, private)
-	awaitDone(t, db, r.ID, 30*time.Second)
+	awaitDone(t, db, r.ID)
 	assertEachOnce(t, events, &got)
 }
 
@@ -219,7 +219,7 @@ func TestKill(t *testing.T) {
 		child.Wait()
 	}
 	startSender(t, db, dir, private)
-	awaitDone(t, db, r.ID, 30*time.Second)
+	awaitDone(t, db, r.ID)
 	unknown := 0
 	assertAllDelivered(t, events, &got, func(e event.Event) (event.Delivery, []event.Attempt) {
 		attempts := attemptsOf(t, db, e.ID)
@@ -260,14 +260,14 @@ func TestClickHouseDies(t *testing.T) {
 	r := startReplay(t, db, "demo", endpoint.URL, func(r *event.Replay) { r.Rate, r.Concurrency = 100, 2 })
 	<-midway
 	engine.Kill()
-	testutil.Eventually(t, 10*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		if s.runner.Failing() == nil {
 			return fmt.Errorf("the runner does not notice")
 		}
 		return nil
 	})
 	engine.Restart()
-	awaitDone(t, db, r.ID, 40*time.Second)
+	awaitDone(t, db, r.ID)
 	assertEachOnce(t, events, &got)
 	assertAllDelivered(t, events, &got, func(e event.Event) (event.Delivery, []event.Attempt) {
 		return deliveryOf(t, db, e.ID), attemptsOf(t, db, e.ID)
@@ -288,18 +288,18 @@ func TestResumedBeforeOutcomesAreStored(t *testing.T) {
 	s := newSender(t, db, t.TempDir(), private)
 	s.startRunner() // without a recorder no outcome reaches ClickHouse
 	r := startReplay(t, db, "demo", got.URL, nil)
-	testutil.Eventually(t, 10*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		if n := s.spool.Stat().Appended; n != 2*uint64(len(events)) {
 			return fmt.Errorf("%d outcomes are recorded", n)
 		}
 		return nil
 	})
 	steer(t, db, r.ID.String(), event.ActionPause)
-	testutil.Eventually(t, 10*time.Second, func() error { return logged(s, "delivery stops", 1) })
+	testutil.Eventually(t, func() error { return logged(s, "delivery stops", 1) })
 	steer(t, db, r.ID.String(), event.ActionResume)
-	testutil.Eventually(t, 10*time.Second, func() error { return logged(s, "delivery begins", 2) })
+	testutil.Eventually(t, func() error { return logged(s, "delivery begins", 2) })
 	s.startRecorder()
-	awaitDone(t, db, r.ID, 20*time.Second)
+	awaitDone(t, db, r.ID)
 	assertEachOnce(t, events, got)
 	for _, e := range events {
 		if attempts := attemptsOf(t, db, e.ID); outcomes(attempts) != "1:delivered" {
@@ -347,7 +347,7 @@ func TestStopWhileAnEndpointHangs(t *testing.T) {
 	<-arrived
 	s.stop()
 	startSender(t, db, dir, private)
-	awaitDone(t, db, r.ID, 20*time.Second)
+	awaitDone(t, db, r.ID)
 	if list := outcomes(attemptsOf(t, db, events[0].ID)); list != "1:unknown 2:delivered" || len(got.all()) != 2 {
 		t.Errorf("%d requests, attempts %s", len(got.all()), list)
 	}
@@ -375,7 +375,7 @@ func TestNothingToSend(t *testing.T) {
 		t.Fatal(err)
 	}
 	startSender(t, db, t.TempDir(), private)
-	awaitDone(t, db, r.ID, atLeast)
+	awaitDone(t, db, r.ID)
 	if d := deliveryOf(t, db, gone.ID); d.State != event.Failed || d.Error != "the event is no longer stored" ||
 		d.Attempts != 0 {
 		t.Errorf("delivery without an event: %+v", d)
@@ -395,11 +395,11 @@ func TestOutcomesCannotBeRecorded(t *testing.T) {
 	insert(t, db, newEvents("demo", 3)...)
 	got := startReceiver(t)
 	s := startSender(t, db, t.TempDir(), private)
-	testutil.Eventually(t, atLeast, func() error { return s.runner.Failing() })
+	testutil.Eventually(t, func() error { return s.runner.Failing() })
 	s.spool.Close()
 	startReplay(t, db, "demo", got.URL, nil)
 	begun := time.Now()
-	testutil.Eventually(t, atLeast, func() error { return logged(s, "delivery begins", 3) })
+	testutil.Eventually(t, func() error { return logged(s, "delivery begins", 3) })
 	if took := time.Since(begun); took < 800*time.Millisecond {
 		t.Errorf("a replay that cannot continue was started 3 times within %s", took)
 	}

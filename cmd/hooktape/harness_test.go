@@ -198,7 +198,7 @@ func (i *instance) try(args ...string) result {
 	if i.old != "" || i.variable(passwordVariable) != enginetest.Password {
 		return i.resultOf(i.program(args...), "")
 	}
-	ctx, cancel := context.WithTimeout(i.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(i.t.Context(), testutil.Patience)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	code := run(ctx, append(i.flags(), args...), &stdout, &stderr)
@@ -208,7 +208,7 @@ func (i *instance) try(args ...string) result {
 // program returns a command as a process, not started yet.
 func (i *instance) program(args ...string) *exec.Cmd {
 	i.t.Helper()
-	ctx, cancel := context.WithTimeout(i.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(i.t.Context(), testutil.Patience)
 	i.t.Cleanup(cancel)
 	command := exec.CommandContext(ctx, i.binary(), args...)
 	command.Env, command.Stdout, command.Stderr = i.env, &bytes.Buffer{}, &bytes.Buffer{}
@@ -310,14 +310,11 @@ func (i *instance) ask(sql string) (string, error) {
 	return string(text), err
 }
 
-// patience is the timeout of eventually. It is long for slow and loaded machines.
-const patience = 4 * time.Minute
-
 // eventually polls until check returns nil.
 func (i *instance) eventually(what string, check func() error) {
 	i.t.Helper()
-	if err := testutil.Poll(patience, check); err != nil {
-		i.t.Fatalf("timeout after %s: %s: %v\n--- output of the server\n%s", patience, what, err, i.output)
+	if err := testutil.Poll(testutil.Patience, check); err != nil {
+		i.t.Fatalf("timeout after %s: %s: %v\n--- output of the server\n%s", testutil.Patience, what, err, i.output)
 	}
 }
 

@@ -4,18 +4,18 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
+	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/storetest"
 	"hooktape/web/api"
 )
@@ -219,20 +219,19 @@ func TestReplayCommands(t *testing.T) {
 	// Ctrl-C leaves the replay running.
 	following := i.program(append(remote, "replay", "create", "--source", "demo", "--mode", "all", "--yes", "--to",
 		"v2", "--rate", "1")...)
+	var out testutil.Log
+	following.Stdout = &out
 	if err := following.Start(); err != nil {
 		t.Fatal(err)
 	}
-	i.eventually("a replay exists to follow", func() error {
-		replays, err := i.db.Replays(context.Background(), uuid.Nil, 1, event.ReplayRunning)
-		if err == nil && len(replays) == 0 {
-			err = errors.New("no replay")
+	i.eventually("a replay is followed", func() error {
+		line := regexp.MustCompile(`^replay (\S+): `).FindStringSubmatch(out.String())
+		if line == nil {
+			return fmt.Errorf("the command has printed %q", out.String())
 		}
-		if err == nil {
-			id = replays[0].ID.String()
-		}
-		return err
+		id = line[1]
+		return nil
 	})
-	time.Sleep(time.Second) // the answer to the creation has arrived by then
 	_ = following.Process.Signal(syscall.SIGINT)
 	_ = following.Wait()
 	if said := following.Stderr.(*bytes.Buffer).String(); following.ProcessState.ExitCode() != 130 ||

@@ -117,7 +117,13 @@ func allKeys(typ reflect.Type, prefix string) (keys []string) {
 func TestConfigErrorsNameLineAndKey(t *testing.T) {
 	const source = "sources:\n  - name: demo\n    token: " + someToken + "\n"
 	for _, c := range []struct{ name, text, want string }{
-		{"unknown key", source + "ingest_adr: x\n", "f.yaml:4: ingest_adr: unknown key; known here are "},
+		{"unknown key", source + "ingest_adr: x\n", "f.yaml:4: ingest_adr: unknown key; known here are public_url, " +
+			"bothelp_account, ingest_addr, api_addr, ops_addr, clickhouse, embedded, api, tls, sources, ingest, spool, drain, " +
+			"endpoints, replay, traces, retention"},
+		{"unknown key in a list in a map", source + "    forward: {to: crm, fallback: {headers: [{nam: X}]}}\n",
+			"f.yaml:4: sources[0].forward.fallback.headers[0].nam: unknown key; known here are name, value"},
+		{"unknown key of a limit", source + "ingest:\n  rejected_total: {brst: 1}\n",
+			"f.yaml:5: ingest.rejected_total.brst: unknown key; known here are per_second, burst"},
 		{"a key twice", source + "sources: []\n", `f.yaml:4: mapping key "sources" already defined at line 1`},
 		{"wrong type", source + "drain:\n  rows: many\n", "f.yaml:5: drain.rows: want a number"},
 		{"not YAML", "sources: [", "f.yaml:1: "},
@@ -156,7 +162,8 @@ func TestConfigErrorsNameLineAndKey(t *testing.T) {
 			"f.yaml:5: ingest.max_conections: unknown key; known here are "},
 		{"days", "retention: {events: soon}\n", `f.yaml:1: retention.events: "soon" is no number of days`},
 		{"unknown key of a source", source + "    tokn: x\n",
-			"f.yaml:4: sources[0].tokn: unknown key; known here are "},
+			"f.yaml:4: sources[0].tokn: unknown key; known here are name, token, token_file, old_token, kind, " +
+				"signing_token, old_signing_token, max_body, forward, retention"},
 		{"unknown key of the drain", source + "drain:\n  swimming: x\n",
 			"f.yaml:5: drain.swimming: unknown key; known here are rows, bytes, age"},
 		{"a list for a text", "ingest_addr: [a]\n", "f.yaml:1: ingest_addr: want a text"},

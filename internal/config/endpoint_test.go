@@ -104,7 +104,7 @@ func TestEndpointErrorsNameLineAndKey(t *testing.T) {
 		{"unknown key", head + "    tiemout: 1s\n",
 			"f.yaml:7: endpoints[0].tiemout: unknown key; known here are "},
 		{"unknown inner key", head + "    retry:\n      sched: [1s]\n",
-			"f.yaml:8: endpoints[0].retry.sched: unknown key; known here are schedule, "},
+			"f.yaml:8: endpoints[0].retry.sched: unknown key; known here are schedule, max_attempts, max_age"},
 		{"wrong type", head + "    concurrency: many\n", "f.yaml:7: endpoints[0].concurrency: want a number"},
 		{"wrong duration", head + "    timeout: soon\n",
 			`f.yaml:7: endpoints[0].timeout: "soon" is no duration such as`},
@@ -201,7 +201,7 @@ func TestEndpointErrorsNameLineAndKey(t *testing.T) {
 		{"fallback's header", forward + "to: crm, fallback: {headers: [{name: Content-Length, value: '1'}]}}}\n",
 			"f.yaml:5: sources[0].forward.fallback.headers[0]: Content-Length is written by"},
 		{"fallback's misspelt key", forward + "to: crm, fallback: {bdy: x}}}\n",
-			"f.yaml:5: sources[0].forward.fallback.bdy: unknown key; known here are "},
+			"f.yaml:5: sources[0].forward.fallback.bdy: unknown key; known here are status, headers, body"},
 		{"shard", head + "replay:\n  shard: 2/4\n", `f.yaml:8: replay.shard: "2/4": one process delivers`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"hooktape/cmd/embedded-clickhouse/embedded"
 	"hooktape/internal/config"
@@ -36,7 +35,7 @@ func TestReloadOfTheSame(t *testing.T) {
 			t.Fatalf("%v, password %q", err, p.cfg.Embedded.Password)
 		}
 		writeFile(t, path, text+added)
-		testutil.Eventually(t, 10*time.Second, p.reload) // waits until the writer has finished
+		testutil.Eventually(t, p.reload) // waits until the writer has finished
 		if said := strings.Contains(log.String(), "take effect at the next start"); said != restart {
 			t.Errorf("with %q added, got the log\n%s", added, log.String())
 		}

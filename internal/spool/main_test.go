@@ -9,9 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/goleak"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
+	"hooktape/internal/testutil"
 )
 
 func TestMain(m *testing.M) {
@@ -120,7 +121,7 @@ func drain(t testing.TB, s *Spool) (records []string) {
 // eventually waits for a condition that depends on Pebble's background work.
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testutil.Patience)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -46,7 +46,7 @@ func (d db) apply(t *testing.T, r store.Retention) []store.RetentionChange {
 // settle waits until the expiry times are computed.
 func (d db) settle(t *testing.T) {
 	t.Helper()
-	testutil.Eventually(t, 30*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		if n := d.text(t,
 			"SELECT toString(count()) FROM system.mutations WHERE database = currentDatabase() AND NOT is_done"); n != "0" {
 			return fmt.Errorf("%s mutations are not done", n)
@@ -174,7 +174,7 @@ func TestRetentionInBackground(t *testing.T) {
 	if _, err := d.ApplyRetention(background, store.Retention{Events: 90}); err != nil {
 		t.Fatal(err)
 	}
-	testutil.Eventually(t, 30*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		if rows, _ := d.left(t, "demo", event.Accepted); !slices.Equal(rows, []int{1, 15, 35, 65}) {
 			return fmt.Errorf("expired rows left: %v", rows)
 		}

@@ -52,7 +52,7 @@ func TestConcurrentMigrations(t *testing.T) {
 		if _, err := d.Event(background, e.ID); err != nil {
 			t.Errorf("schema afterwards: %v", err)
 		}
-		testutil.Eventually(t, time.Minute, func() error {
+		testutil.Eventually(t, func() error {
 			if left := d.text(t, "SELECT toString(groupArray((command, latest_fail_reason))) FROM system.mutations "+
 				"WHERE database = currentDatabase() AND NOT is_done"); left != "[]" {
 				return errors.New(left)

@@ -9,6 +9,7 @@ import (
 
 	"hooktape/internal/event"
 	"hooktape/internal/store"
+	"hooktape/internal/testutil"
 )
 
 func TestHistogram(t *testing.T) {
@@ -88,7 +89,7 @@ func TestListStored(t *testing.T) {
 // eventuallyLater waits until the server's clock is after a time.
 func (d db) eventuallyLater(t *testing.T, than time.Time) {
 	t.Helper()
-	for begun := time.Now(); time.Since(begun) < 10*time.Second; {
+	for begun := time.Now(); time.Since(begun) < testutil.Patience; {
 		if now, err := d.Now(background); err != nil {
 			t.Fatal(err)
 		} else if now.After(than.Add(time.Millisecond)) {

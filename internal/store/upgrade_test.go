@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"hooktape/internal/event"
 	"hooktape/internal/store"
@@ -134,7 +133,7 @@ func TestUpgradeOfOldestSchema(t *testing.T) {
 	if applied, err := d.Migrate(background); err != nil || applied == 0 {
 		t.Fatalf("%d migrations applied, %v", applied, err)
 	}
-	testutil.Eventually(t, time.Minute, func() error {
+	testutil.Eventually(t, func() error {
 		if left := d.text(t,
 			"SELECT toString(groupArray((command, latest_fail_reason))) FROM system.mutations WHERE database = "+
 				"currentDatabase() AND NOT is_done"); left != "[]" {

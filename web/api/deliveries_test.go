@@ -287,7 +287,7 @@ func TestRetryOfSomeStates(t *testing.T) {
 	if err != nil || len(commands) != 1 || len(commands[0].Events) != 0 {
 		t.Errorf("the commands are %+v, %v", commands, err)
 	}
-	testutil.Eventually(t, 20*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		f.get(readSecret, "/api/v1/replays/"+r.ID.String(), &r)
 		if w := r.Waiting; w == nil || w.Code != event.WaitsForRetry || w.Until.IsZero() {
 			return fmt.Errorf("the replay waits for %+v", w)
@@ -317,7 +317,7 @@ func TestRetryNow(t *testing.T) {
 	made := f.create("shop", nil)
 	path := "/api/v1/replays/" + made.ID.String() + "/deliveries?state=retrying"
 	var page api.DeliveryPage
-	testutil.Eventually(t, 20*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		f.get(readSecret, path, &page)
 		if len(page.Deliveries) != 1 {
 			return errors.New("nothing is retried")
@@ -331,7 +331,7 @@ func TestRetryNow(t *testing.T) {
 		t.Errorf("it waits for %+v", w)
 	}
 	var r event.Replay
-	testutil.Eventually(t, 20*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		if f.get(readSecret, "/api/v1/replays/"+made.ID.String(), &r); r.Waiting == nil ||
 			r.Waiting.Code != event.WaitsForRetry {
 			return fmt.Errorf("the replay waits for %+v", r.Waiting)
@@ -380,7 +380,7 @@ func TestWaiting(t *testing.T) {
 			}
 		}
 	}
-	testutil.Eventually(t, 20*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		if w := endpoint().Waiting; w == nil || w.Code != event.WaitsEndpoint {
 			return fmt.Errorf("crm waits for %+v", w)
 		}

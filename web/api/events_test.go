@@ -371,7 +371,7 @@ func TestClickHouseAway(t *testing.T) {
 	storetest.Migrate(t, engine.DSN("hooktape"))
 	f := fixtureOn(t, engine.DSN("hooktape"), false)
 	r := func(path string) answer { return f.ask(readSecret, "GET", path, nil) }
-	testutil.Eventually(f.t, 10*time.Second, func() error { return ready(r("/readyz"), 200, `"ready":true`) })
+	testutil.Eventually(f.t, func() error { return ready(r("/readyz"), 200, `"ready":true`) })
 	engine.Kill()
 	for _, path := range []string{"/events", "/events/" + uuid.NewString(), "/endpoints", "/replays",
 		"/replays/" + uuid.NewString() + "/stream", "/events/last", "/events?id=last", "/deliveries?event=last",
@@ -390,7 +390,7 @@ func TestClickHouseAway(t *testing.T) {
 		!strings.Contains(f.log.String(), "operation=list-events") {
 		t.Errorf("the log does not contain the reason:\n%s", f.log)
 	}
-	testutil.Eventually(f.t, 10*time.Second, func() error { return ready(r("/readyz"), 503, `"ready":false`) })
+	testutil.Eventually(f.t, func() error { return ready(r("/readyz"), 503, `"ready":false`) })
 	if a := r("/healthz"); a.status != 200 {
 		t.Errorf("healthz: %d while ClickHouse is away", a.status)
 	}

@@ -238,7 +238,8 @@ func (f *fixture) create(source string, change func(*replay.Request)) event.Repl
 // awaitState waits until a replay is in a state.
 func (f *fixture) awaitState(id uuid.UUID, state event.ReplayState) (r event.Replay) {
 	f.t.Helper()
-	testutil.Eventually(f.t, 20*time.Second, func() error {
+	testutil.Eventually(f.t, func() error {
+		r = event.Replay{}
 		f.get(readSecret, "/api/v1/replays/"+id.String(), &r)
 		if r.State != state {
 			return fmt.Errorf("state of the replay is %s, want %s: %v", r.State, state, r.Counts)
@@ -251,7 +252,7 @@ func (f *fixture) awaitState(id uuid.UUID, state event.ReplayState) (r event.Rep
 // awaitEnd waits until a replay is in a final state.
 func (f *fixture) awaitEnd(id uuid.UUID) (r event.Replay) {
 	f.t.Helper()
-	testutil.Eventually(f.t, 20*time.Second, func() error {
+	testutil.Eventually(f.t, func() error {
 		r = event.Replay{}
 		f.get(readSecret, "/api/v1/replays/"+id.String(), &r)
 		if !r.State.Final() {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -168,7 +169,7 @@ func TestSteer(t *testing.T) {
 	f.awaitState(r.ID, event.ReplayRunning)
 	steer(replaySecret, "PATCH", path, `{"state":"paused"}`)
 	f.awaitState(r.ID, event.ReplayPaused)
-	testutil.Eventually(f.t, 5*time.Second, func() error {
+	testutil.Eventually(f.t, func() error {
 		before := len(f.receiver.requests())
 		time.Sleep(300 * time.Millisecond) // time for six requests at this rate
 		if after := len(f.receiver.requests()); after > before || after > 150 {
@@ -181,7 +182,7 @@ func TestSteer(t *testing.T) {
 		t.Errorf("got the rate %v", again.Rate)
 	}
 	steer(replaySecret, "POST", path+"/cancel", nil)
-	testutil.Eventually(f.t, 10*time.Second, func() error {
+	testutil.Eventually(f.t, func() error {
 		end := f.awaitState(r.ID, event.ReplayCancelled)
 		if end.Open() > 0 || end.Counts[event.Cancelled] == 0 {
 			return fmt.Errorf("cancelled: %v", end.Counts)
@@ -217,7 +218,7 @@ func TestSteer(t *testing.T) {
 
 func (f *fixture) awaitEndpoint(name, state string) {
 	f.t.Helper()
-	testutil.Eventually(f.t, 10*time.Second, func() error {
+	testutil.Eventually(f.t, func() error {
 		list, err := f.client(readSecret).Endpoints(context.Background())
 		if err != nil {
 			return err
@@ -237,8 +238,9 @@ func TestDiff(t *testing.T) {
 	f := newFixture(t)
 	f.insert(newEvents("shop", 6)...)
 	f.awaitState(f.create("shop", nil).ID, event.ReplayCompleted)
-	f.receiver.answers(func(w http.ResponseWriter, r *http.Request) {
-		switch r.Header.Get("X-Hooktape-Event-Id")[35] % 2 {
+	var requests atomic.Int32
+	f.receiver.answers(func(w http.ResponseWriter, _ *http.Request) {
+		switch requests.Add(1) % 2 {
 		case 0:
 			fmt.Fprint(w, "taken")
 		default:
@@ -338,7 +340,7 @@ func TestMasking(t *testing.T) {
 		t.Errorf("repeated creation: %+v, %v", again, err)
 	}
 	f.awaitState(r.ID, event.ReplayRunning)
-	testutil.Eventually(f.t, 10*time.Second, func() error {
+	testutil.Eventually(f.t, func() error {
 		a := f.ask(readSecret, "GET", "/api/v1/events/"+events[0].ID.String(), nil)
 		if !strings.Contains(string(a.body), `"endpoint":"`+replay.TargetName(want.To)+`"`) ||
 			!strings.Contains(string(a.body), f.receiver.URL+`/hook?key=***#`) {
@@ -364,7 +366,7 @@ func TestMasking(t *testing.T) {
 	if ids := len(version7.FindAllString(shown["the stream"], -1)); ids > 110 {
 		t.Errorf("the stream repeats %d ids", ids)
 	}
-	testutil.Eventually(f.t, 10*time.Second, func() error {
+	testutil.Eventually(f.t, func() error {
 		page, err := client.Events(context.Background(), event.Selection{UndeliveredTo: want.To}, 1000, "")
 		if err == nil && len(page.Events) == len(events) {
 			err = fmt.Errorf("%d of %d events are undelivered to the URL", len(page.Events), len(events))

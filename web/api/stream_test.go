@@ -210,7 +210,7 @@ func TestWatchEnds(t *testing.T) {
 	if refused < 2 { // earlier streams may still be open
 		t.Errorf("of 10 concurrent streams %d were refused, want 2 or more", refused)
 	}
-	testutil.Eventually(f.t, 10*time.Second, func() error {
+	testutil.Eventually(f.t, func() error {
 		response := f.stream(r.ID)
 		response.Body.Close()
 		if response.StatusCode != http.StatusOK {

@@ -41,7 +41,7 @@ func TestPauseAndResume(t *testing.T) {
 	b.AwaitText("#progress", "paused")
 	b.Await(`document.querySelector('form[action$="/resume"]')`)
 	var still int
-	testutil.Eventually(f.t, 20*time.Second, func() error { // requests in flight are completed
+	testutil.Eventually(f.t, func() error { // requests in flight are completed
 		before, _ := f.receiver.count()
 		if before != still || before == 0 {
 			still = before
@@ -56,7 +56,7 @@ func TestPauseAndResume(t *testing.T) {
 		chromedp.Submit(`form[action$="/set-rate"]`, chromedp.ByQuery))
 	b.AwaitText("#progress", "paused")
 	b.Click(`form[action$="/resume"] button`)
-	testutil.Eventually(f.t, 2*time.Minute, func() error {
+	testutil.Eventually(f.t, func() error {
 		if events, _ := f.receiver.count(); events < total {
 			return fmt.Errorf("%d of %d events arrived", events, total)
 		}
@@ -243,7 +243,7 @@ func TestWithoutJavaScript(t *testing.T) {
 	b.AwaitText(".plan", "To be sent1")
 	b.Run(chromedp.Submit(".go", chromedp.ByQuery))
 	b.AwaitText("h1", "Replay")
-	testutil.Eventually(f.t, 20*time.Second, func() error {
+	testutil.Eventually(f.t, func() error {
 		b.Run(chromedp.Reload())
 		if text := b.Text("#progress"); !strings.Contains(text, "completed") {
 			return fmt.Errorf("the page shows %s", text)

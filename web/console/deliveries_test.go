@@ -367,7 +367,7 @@ func TestWaiting(t *testing.T) {
 	}
 	created := p.post("/replays?since=1h&endpoint=crm", url.Values{"key": {"waiting"}}).header.Get("Location")
 	for _, path := range []string{created, "/deliveries", "/events/" + e.ID.String(), "/endpoints"} {
-		testutil.Eventually(t, 20*time.Second, func() error {
+		testutil.Eventually(t, func() error {
 			page := p.page(path)
 			_, note, _ := strings.Cut(page, `class="note doubt waiting"`)
 			note, _, _ = strings.Cut(note, "</div>")

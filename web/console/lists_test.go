@@ -500,7 +500,7 @@ func TestEndpointsAndSources(t *testing.T) {
 	if a := p.post("/endpoints/crm/pause", nil); a.status != http.StatusSeeOther {
 		t.Errorf("pause an endpoint: %d", a.status)
 	}
-	testutil.Eventually(f.t, 10*time.Second, func() error {
+	testutil.Eventually(f.t, func() error {
 		if page := p.page("/endpoints"); !strings.Contains(page, `>paused</span>`) ||
 			!strings.Contains(page, "Resume") {
 			return fmt.Errorf("the endpoint is not shown as paused")

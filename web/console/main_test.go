@@ -447,7 +447,7 @@ func (f *fixture) replayOf(p *person, query string) uuid.UUID {
 // awaitReplay waits for the end of a replay.
 func (f *fixture) awaitReplay(id uuid.UUID) {
 	f.t.Helper()
-	testutil.Eventually(f.t, 30*time.Second, func() error {
+	testutil.Eventually(f.t, func() error {
 		r, err := f.db.Replay(background, id)
 		if err == nil && !r.State.Final() {
 			err = fmt.Errorf("state of the replay is %s: %v", r.State, r.Counts)

@@ -86,7 +86,7 @@ func TestAcceptRejected(t *testing.T) {
 	if !strings.HasPrefix(a.header.Get("Location"), "/replays/") {
 		t.Fatalf("accepting and sending: %d %s", a.status, a.body)
 	}
-	testutil.Eventually(t, 20*time.Second, func() error {
+	testutil.Eventually(t, func() error {
 		if events, requests := f.receiver.count(); events != 1 || requests != 1 {
 			return fmt.Errorf("the CRM got %d events in %d requests", events, requests)
 		}
