@@ -217,7 +217,7 @@ func (v *visit) addGroups(list *deliveryList) error {
 	return err
 }
 
-// deliveryRows returns the rows of a list, with the people that the events are about.
+// deliveryRows returns the rows of a list, with the people that the events are about. Why many wait is said once.
 func (v *visit) deliveryRows(deliveries []api.Delivery) (rows []delivery, err error) {
 	if len(deliveries) == 0 {
 		return nil, nil
@@ -230,8 +230,14 @@ func (v *visit) deliveryRows(deliveries []api.Delivery) (rows []delivery, err er
 	if err != nil {
 		return nil, err
 	}
+	type reason struct{ endpoint, text string }
+	said := map[reason]bool{}
 	for _, d := range deliveries {
 		r := v.delivery(d)
+		if w := r.Waits; w != nil && w.Code != event.WaitsInQueue {
+			why := reason{d.Endpoint, w.Text}
+			w.Again, said[why] = said[why], true
+		}
 		if i := slices.IndexFunc(found.Events, func(e api.Event) bool { return e.ID == d.EventID }); i >= 0 {
 			r.Event = row{Event: found.Events[i]}
 		}

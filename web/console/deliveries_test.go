@@ -354,12 +354,13 @@ func TestRetryDeliveries(t *testing.T) {
 	}
 }
 
-// TestWaiting: a paused endpoint says who paused it and why, wherever its deliveries wait, and the button resumes it.
+// TestWaiting: a paused endpoint says who paused it and why, wherever its deliveries wait, and the button resumes it. A
+// list says it once.
 func TestWaiting(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	e := newLead("7", "Анна", time.Minute)
-	f.insert(e)
+	f.insert(e, newLead("8", "Борис", 2*time.Minute))
 	p := f.login(replaySecret)
 	if a := p.post("/endpoints/crm/pause",
 		url.Values{"reason": {"release <b>of the CRM"}}); a.status != http.StatusSeeOther {
@@ -378,12 +379,16 @@ func TestWaiting(t *testing.T) {
 			return nil
 		})
 	}
+	if page := p.page("/deliveries"); strings.Count(page, "release &lt;b&gt;") != 1 ||
+		strings.Count(page, "waits for the same reason as above") != 1 {
+		t.Error("the list of deliveries does not say once why two wait")
+	}
 	b := f.browser(replaySecret)
 	b.Open(f.url + created)
 	b.Click(".waiting button")
 	b.AwaitText("h1", "Endpoints")
 	f.awaitEnd(created)
 	b.Open(f.url + created)
-	b.AwaitText("#progress", "1 of 1 delivered")
+	b.AwaitText("#progress", "2 of 2 delivered")
 	f.assertClean(b)
 }

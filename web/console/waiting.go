@@ -12,6 +12,7 @@ import (
 // waiting is why something waits, as a page shows it, with the button that changes it.
 type waiting struct {
 	*api.Waiting
+	Again  bool // a row above says the same
 	Next   moment
 	Button string // empty if nothing can be done, or if the user may not do it
 	Action string
