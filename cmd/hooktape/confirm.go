@@ -30,7 +30,8 @@ func (c confirmation) confirm(e *env, reasons []replay.Confirmation) error {
 		texts = append(texts, safe(r.Text))
 	}
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return fmt.Errorf("%s; nobody can confirm that, because standard input is no terminal: add --yes, or see the plan with --dry-run",
+		return fmt.Errorf("%s; nobody can confirm that, because standard input is no terminal: "+
+			"add --yes, or see the plan with --dry-run",
 			strings.Join(texts, "; "))
 	}
 	for _, text := range texts {

@@ -13,7 +13,7 @@ func TestUsageErrors(t *testing.T) {
 		"events accept":               "see hooktape events accept --help",
 		"endpoints resume":            "see hooktape endpoints resume --help",
 		"replay create --no-such=1":   "see hooktape replay create --help",
-		"deliverys":                   "see hooktape --help",
+		"delivery":                    "see hooktape --help",
 		"replay status 01a22c9b more": "see hooktape replay status --help",
 	} {
 		var out bytes.Buffer

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Poll begins with short pauses that grow, because many tests wait in parallel and most of them query a database.
 // Patience is how long a test waits for what must happen. A loaded machine takes ten times as long as an idle one.
 const Patience = 4 * time.Minute
 
+// Poll begins with short pauses that grow, because many tests wait in parallel and most of them query a database.
 const (
 	firstPause = 10 * time.Millisecond
 	lastPause  = 250 * time.Millisecond
