@@ -24,7 +24,7 @@ func (s *server) from(ip string) net.Conn {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(testutil.Patience))
 	s.t.Cleanup(func() { conn.Close() })
 	return conn
 }

@@ -125,7 +125,7 @@ const priceHook = "/hooks/price/" + token
 // records takes n records out of the spool, in order.
 func (s *server) records(n int) []event.Record {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testutil.Patience)
 	defer cancel()
 	var list []event.Record
 	for len(list) < n {

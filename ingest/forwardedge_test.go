@@ -27,6 +27,7 @@ import (
 	"hooktape/internal/event"
 	"hooktape/internal/outbound"
 	"hooktape/internal/spool"
+	"hooktape/internal/testutil"
 )
 
 // placesLeft verifies that a server still forwards one request after the other, with a source whose max_in_flight is 1.
@@ -387,7 +388,7 @@ func TestForwardRefusesAtOnce(t *testing.T) {
 // partly takes n records while a request is in flight.
 func (s *server) partly(n int) (list []event.Record) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testutil.Patience)
 	defer cancel()
 	for len(list) < n {
 		batch, err := s.spool.Next(ctx, spool.Limits{Records: 1, Bytes: 1, Age: time.Millisecond})

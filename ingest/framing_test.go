@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"hooktape/internal/testutil"
 )
 
 // TestTwoLengths verifies that a request with both Content-Length and Transfer-Encoding is refused and ends its
@@ -79,7 +81,7 @@ func testTwoLengths(t *testing.T, s *server) {
 				if !last.Close {
 					t.Errorf("%s: the connection stays open", name)
 				}
-				conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+				conn.SetReadDeadline(time.Now().Add(testutil.Patience))
 				if rest, err := io.ReadAll(r); len(rest) > 0 {
 					t.Errorf("%s: additional answer: %q, %v", name, rest, err)
 				}

@@ -160,7 +160,7 @@ func (s *server) dial() net.Conn {
 	if s.client != nil {
 		conn = tls.Client(conn, s.client)
 	}
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(testutil.Patience))
 	s.t.Cleanup(func() { conn.Close() })
 	return conn
 }
@@ -209,7 +209,7 @@ func (s *server) post(target, body string, headers ...string) answer {
 // take takes n captured requests out of the spool. The test fails if there are fewer or more.
 func (s *server) take(n int) []event.Received {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testutil.Patience)
 	defer cancel()
 	var list []event.Received
 	for len(list) < n {

@@ -96,7 +96,7 @@ func (p *pipe) run() {
 
 func (p *pipe) flush() {
 	p.t.Helper()
-	soon, cancel := context.WithTimeout(ctx, time.Minute)
+	soon, cancel := context.WithTimeout(ctx, testutil.Patience)
 	defer cancel()
 	if err := p.drain.Flush(soon); err != nil {
 		p.t.Fatalf("flush: %v, failing: %v", err, p.drain.Failing())

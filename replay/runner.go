@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"maps"
 	"context"
 	"errors"
 	"fmt"
@@ -333,11 +334,9 @@ func (r *Runner) workerEnded(w *worker) {
 	}
 }
 
-// retryKey identifies a command to a target. Two commands at once may have one number.
-type retryKey struct {
-	number uint64
-	at     time.Time
-}
+// retryMemory is how long a worker remembers the retry commands that it has carried out: longer than the day for which
+// the store returns them, because the clocks may differ.
+const retryMemory = 25 * time.Hour
 
 // retryNow carries out new commands to try deliveries now. A process that starts, or takes over, carries out those of
 // the last day: a command does not concern deliveries that were tried after it.
@@ -347,20 +346,20 @@ func (r *Runner) retryNow(ctx context.Context, steering map[string]store.Steered
 		if w.config.isReplay() {
 			target = w.config.queue.ReplayID.String()
 		}
-		if steering[target].Retries == uint64(len(w.retries)) {
+		maps.DeleteFunc(w.retried, func(_ uint64, at time.Time) bool { return time.Since(at) > retryMemory })
+		keys := slices.DeleteFunc(slices.Clone(steering[target].Retries), func(key uint64) bool {
+			_, known := w.retried[key]
+			return known
+		})
+		if len(keys) == 0 {
 			continue
 		}
-		commands, err := r.store.RetryCommands(ctx, target)
+		commands, err := r.store.RetryCommands(ctx, target, keys)
 		if err != nil {
 			return fmt.Errorf("read commands: %w", err)
 		}
-		carriedOut := w.retries
-		w.retries = map[retryKey]bool{}
 		for _, c := range commands {
-			key := retryKey{c.Number, c.At}
-			if w.retries[key] = true; carriedOut[key] {
-				continue
-			}
+			w.retried[c.Key] = time.Now()
 			if time.Since(c.At) < leaseTime { // not one that an earlier worker has carried out
 				w.sender.ProbeNow(time.Now())
 			}

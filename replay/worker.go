@@ -86,7 +86,7 @@ type worker struct {
 	mu      sync.Mutex
 	news    news
 
-	retries map[retryKey]bool // commands of the last day to try deliveries now; only the runner uses it
+	retried map[uint64]time.Time // when retry commands were carried out, by key; only the runner uses it
 
 	// Reasons for the worker's end, besides the end of its context. They are set when run returns.
 	done   bool   // the replay has nothing left to send
@@ -105,6 +105,7 @@ func newWorker(db *store.Store, s sender, c workerConfig, logger *slog.Logger) *
 	return &worker{config: c, store: db, sender: s, logger: logger,
 		ready:   newReadyQueue(c.order, queueLimits{pageSize, fewReady, maxRetries}),
 		limiter: rate.NewLimiter(limitOf(c.rate), 1), pacer: pacer{factor: c.pace}, asked: map[uuid.UUID]time.Time{},
+		retried: map[uint64]time.Time{},
 		updates: make(chan func(), 2), // one page and one load may be under way when run returns
 		wake:    make(chan struct{}, 1)}
 }

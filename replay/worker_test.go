@@ -11,6 +11,7 @@ import (
 
 	"hooktape/internal/event"
 	"hooktape/internal/spool"
+	"hooktape/internal/testutil"
 )
 
 func newRecorder(t *testing.T) *Recorder {
@@ -62,7 +63,7 @@ func TestAFailedRecordEndsTheWorker(t *testing.T) {
 		if w.failed == nil {
 			t.Error("the worker ended without the error")
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(testutil.Patience):
 		t.Error("the worker did not end")
 	}
 }

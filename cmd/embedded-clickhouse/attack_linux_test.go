@@ -17,10 +17,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
+	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/enginetest"
 )
 
@@ -409,7 +409,7 @@ func (p *process) ask(t *testing.T, user string, a attack) (int, string) {
 		method, body = http.MethodGet, nil
 		query.Set("query", a.statement)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), testutil.Patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, user+"/?"+query.Encode(), body)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"hooktape/internal/testutil"
 	"hooktape/internal/testutil/enginetest"
 )
 
@@ -360,11 +362,12 @@ func create(t *testing.T, p *process) {
 
 func waitFor(t *testing.T, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal(fmt.Errorf("the condition is not true after 10 s"))
+	testutil.Eventually(t, func() error {
+		if !done() {
+			return errors.New("the condition is not true")
 		}
-	}
+		return nil
+	})
 }
 
 // TestWhereDataBegin verifies that the data of an INSERT begins where ClickHouse's parser expects it, whatever precedes

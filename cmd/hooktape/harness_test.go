@@ -313,8 +313,8 @@ func (i *instance) ask(sql string) (string, error) {
 // eventually polls until check returns nil.
 func (i *instance) eventually(what string, check func() error) {
 	i.t.Helper()
-	if err := testutil.Poll(testutil.Patience, check); err != nil {
-		i.t.Fatalf("timeout after %s: %s: %v\n--- output of the server\n%s", testutil.Patience, what, err, i.output)
+	if err := testutil.Await(i.t, check); err != nil {
+		i.t.Fatalf("%s: %v\n--- output of the server\n%s", what, err, i.output)
 	}
 }
 

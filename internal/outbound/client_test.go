@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"hooktape/internal/event"
+	"hooktape/internal/testutil"
 )
 
 // endpointAt returns an endpoint with the default timeout.
@@ -404,7 +405,7 @@ func TestIdleConnectionsClose(t *testing.T) {
 	attempt(t, clientOf(t, e), e)
 	select {
 	case <-closed:
-	case <-time.After(10 * time.Second):
+	case <-time.After(testutil.Patience):
 		t.Error("the connection is open")
 	}
 }

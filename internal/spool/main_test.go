@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/goleak"
@@ -121,17 +120,12 @@ func drain(t testing.TB, s *Spool) (records []string) {
 // eventually waits for a condition that depends on Pebble's background work.
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), testutil.Patience)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !done() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatal("timed out: ", what)
+	testutil.Eventually(t, func() error {
+		if !done() {
+			return errors.New(what)
 		}
-	}
+		return nil
+	})
 }
 
 func wantErr(t testing.TB, err, want error) {

@@ -92,7 +92,7 @@ func drainDamaged(t *testing.T, i testutil.Files, records []string) (missing []s
 	}
 	defer s.Close()
 	appendAll(t, s, "new")
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testutil.Patience)
 	defer cancel()
 	got := map[string]bool{}
 	for s.Stat().Records > 0 {

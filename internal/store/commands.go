@@ -32,19 +32,22 @@ type Steered struct {
 	At     time.Time
 	// Rate is the last rate set; nil if none was, because 0 means no limit.
 	Rate *float64
-	// Retries is how many commands to try deliveries now Store.RetryCommands returns.
-	Retries uint64
+	// Retries has the keys of the last day's commands to try deliveries now; see Store.RetryCommands.
+	Retries []uint64
 }
 
 // recentRetry is the condition for a command to try deliveries now: one of the last day, by the server's clock. Without
 // an end they would be read again at each start.
 const recentRetry = "action = 'retry' AND at >= now() - INTERVAL 1 DAY"
 
+// retryKey identifies a command to a target. Its number alone does not: two commands at once may have the same.
+const retryKey = "cityHash64(number, at, by)"
+
 // lastCommands is a subquery with one row per target of a command. No command undoes a cancel, for example a concurrent
 // pause by another person or by a rule.
 const lastCommands = `(SELECT target, last.1 AS action, if(last.3 = '', 'by ' || last.2, last.3 || ' (by ' || last.2 || ')') AS why, last.4 AS number, last.5 AS at, rate_set, rate, retries FROM
 	(SELECT target, argMaxIf((action, by, reason, number, at), (action = 'cancel', number, at), action NOT IN ('set-rate', 'retry')) AS last,
-		countIf(action = 'set-rate') > 0 AS rate_set, argMaxIf(rate, (number, at), action = 'set-rate') AS rate, countIf(` + recentRetry + `) AS retries
+		countIf(action = 'set-rate') > 0 AS rate_set, argMaxIf(rate, (number, at), action = 'set-rate') AS rate, groupUniqArrayIf(` + retryKey + `, ` + recentRetry + `) AS retries
 	FROM commands GROUP BY target))`
 
 // Steering returns the combined commands of each target, by its name or id.
@@ -73,18 +76,18 @@ func (s *Store) Steering(ctx context.Context) (map[string]Steered, error) {
 
 // RetryCommand is a command to try deliveries now.
 type RetryCommand struct {
-	Number uint64
+	Key    uint64
 	At     time.Time // deliveries that were tried later are not concerned
 	Events []uuid.UUID
 }
 
-// RetryCommands returns the commands of the last day to a target to try deliveries now.
-func (s *Store) RetryCommands(ctx context.Context, target string) ([]RetryCommand, error) {
+// RetryCommands returns the commands to a target with the given keys, in their order.
+func (s *Store) RetryCommands(ctx context.Context, target string, keys []uint64) ([]RetryCommand, error) {
 	where := &conditions{}
 	where.add("target = {}", "String", target)
-	where.require(recentRetry)
-	return collect(ctx, s.conn, "read commands", "SELECT number, at, events FROM commands WHERE "+where.String()+
+	where.add(retryKey+" IN {}", "Array(UInt64)", keys)
+	return collect(ctx, s.conn, "read commands", "SELECT "+retryKey+", at, events FROM commands WHERE "+where.String()+
 		" ORDER BY number", where.args, func(rows driver.Rows, c *RetryCommand) error {
-		return rows.Scan(&c.Number, &c.At, &c.Events)
+		return rows.Scan(&c.Key, &c.At, &c.Events)
 	})
 }

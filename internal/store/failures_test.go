@@ -97,12 +97,13 @@ func TestManyIDs(t *testing.T) {
 		}
 	}
 	d.exec(t, "INSERT INTO commands (target, action, at) VALUES ('crm', 'retry', now64(6) - INTERVAL 25 HOUR)")
-	commands, err := d.RetryCommands(background, "crm")
-	if err != nil || len(commands) != 1 || len(commands[0].Events) != 10_000 {
-		t.Fatalf("%d commands, %v", len(commands), err)
-	}
-	if steering, err := d.Steering(background); err != nil || steering["crm"].Retries != 1 {
+	steering, err := d.Steering(background)
+	if err != nil || len(steering["crm"].Retries) != 1 {
 		t.Errorf("%+v, %v", steering, err)
+	}
+	commands, err := d.RetryCommands(background, "crm", steering["crm"].Retries)
+	if err != nil || len(commands) != 1 || len(commands[0].Events) != 10_000 || commands[0].Key != steering["crm"].Retries[0] {
+		t.Fatalf("%d commands, %v", len(commands), err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -89,14 +90,13 @@ func TestListStored(t *testing.T) {
 // eventuallyLater waits until the server's clock is after a time.
 func (d db) eventuallyLater(t *testing.T, than time.Time) {
 	t.Helper()
-	for begun := time.Now(); time.Since(begun) < testutil.Patience; {
-		if now, err := d.Now(background); err != nil {
-			t.Fatal(err)
-		} else if now.After(than.Add(time.Millisecond)) {
-			return
+	testutil.Eventually(t, func() error {
+		now, err := d.Now(background)
+		if err == nil && !now.After(than.Add(time.Millisecond)) {
+			err = fmt.Errorf("the server's clock is at %s, want after %s", now, than)
 		}
-	}
-	t.Fatal("the server's clock does not advance")
+		return err
+	})
 }
 
 func TestDeliverySummaries(t *testing.T) {

@@ -2,6 +2,7 @@ package testutil
 
 import (
 	"bytes"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -16,12 +17,31 @@ const (
 	lastPause  = 250 * time.Millisecond
 )
 
-// Eventually polls check until it returns nil. It fails the test with check's last error after Patience.
+// Eventually is [Await], but fails the test with the error.
 func Eventually(t testing.TB, check func() error) {
 	t.Helper()
-	if err := Poll(Patience, check); err != nil {
-		t.Fatalf("timeout after %s: %v", Patience, err)
+	if err := Await(t, check); err != nil {
+		t.Fatal(err)
 	}
+}
+
+// reportTime is the time before the deadline of a test program that remains for a test to report why it fails.
+const reportTime = 20 * time.Second
+
+// Await polls check until it returns nil. After Patience, or shortly before the deadline of the test program, it
+// returns check's last error.
+func Await(t testing.TB, check func() error) error {
+	timeout := Patience
+	if deadliner, ok := t.(interface{ Deadline() (time.Time, bool) }); ok {
+		if deadline, ok := deadliner.Deadline(); ok {
+			timeout = min(timeout, time.Until(deadline)-reportTime)
+		}
+	}
+	begun := time.Now()
+	if err := Poll(timeout, check); err != nil {
+		return fmt.Errorf("timeout after %s: %w", time.Since(begun).Round(time.Second), err)
+	}
+	return nil
 }
 
 // Poll calls check until it returns nil. After timeout it returns check's last error.

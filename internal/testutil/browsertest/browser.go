@@ -21,13 +21,13 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
+
+	"hooktape/internal/testutil"
 )
 
-// patience is the timeout of every wait for a page. A loaded machine needs some seconds.
-const patience = 30 * time.Second
-
-// startPatience is the timeout of Chromium's start.
-const startPatience = time.Minute
+// answerTime is the timeout of a single question to Chromium. A test asks again until it gets the answer that it
+// expects.
+const answerTime = 30 * time.Second
 
 // Browser is a tab of a headless Chromium, which closes when the test ends. It shares neither cookies nor storage with
 // other tabs.
@@ -102,7 +102,7 @@ func start() (context.Context, error) {
 		return nil, err
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.WSURLReadTimeout(startPatience),
+		chromedp.WSURLReadTimeout(testutil.Patience),
 		chromedp.UserDataDir(dir), chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic",
 			true), chromedp.Flag("disable-component-update", true))
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
@@ -185,7 +185,7 @@ func (b *Browser) Elsewhere(base string) (list []string) {
 // Run executes actions, which must succeed in time.
 func (b *Browser) Run(actions ...chromedp.Action) {
 	b.t.Helper()
-	if err := b.try(patience, actions...); err != nil {
+	if err := b.try(testutil.Patience, actions...); err != nil {
 		b.t.Fatalf("in the browser: %v\n%s", err, b.snapshot())
 	}
 }
@@ -225,22 +225,18 @@ func (b *Browser) Script(expression string, result any) {
 func (b *Browser) Await(expression string) time.Duration {
 	b.t.Helper()
 	begun := time.Now()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	err := testutil.Await(b.t, func() error {
 		var now bool
-		err := b.try(patience, chromedp.Evaluate("!!("+expression+")", &now)) // fails while another page loads
-		if err == nil && now {
-			return time.Since(begun)
+		err := b.try(answerTime, chromedp.Evaluate("!!("+expression+")", &now)) // fails while another page loads
+		if err == nil && !now {
+			err = errors.New("it is false")
 		}
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			b.t.Fatalf("timeout while waiting for %s: %v\n%s", expression, err, b.snapshot())
-		}
+		return err
+	})
+	if err != nil {
+		b.t.Fatalf("waiting for %s: %v\n%s", expression, err, b.snapshot())
 	}
+	return time.Since(begun)
 }
 
 // AwaitText waits until an element contains a text.
@@ -268,9 +264,9 @@ func (b *Browser) Press(key string) {
 // the page replaces the element before the click.
 func (b *Browser) Click(selector string) {
 	b.t.Helper()
-	click := func() error { return b.try(patience, chromedp.Click(selector, chromedp.ByQuery)) }
+	click := func() error { return b.try(testutil.Patience, chromedp.Click(selector, chromedp.ByQuery)) }
 	err := click()
-	for deadline := time.Now().Add(patience); replaced(err) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(testutil.Patience); replaced(err) && time.Now().Before(deadline); {
 		err = click()
 	}
 	if err != nil {

@@ -15,9 +15,6 @@ import (
 	"hooktape/internal/testutil"
 )
 
-// startPatience is the timeout of an engine's start. A loaded machine needs some seconds.
-const startPatience = time.Minute
-
 // Engine is a running embedded-clickhouse with its own data directory.
 type Engine struct {
 	t     testing.TB
@@ -84,7 +81,7 @@ func (e *Engine) Kill() {
 // ExitStatus waits for the end of the process and returns its exit status.
 func (e *Engine) ExitStatus() int {
 	e.t.Helper()
-	late := time.AfterFunc(startPatience, func() { e.child.cmd.Process.Kill() })
+	late := time.AfterFunc(testutil.Patience, func() { e.child.cmd.Process.Kill() })
 	defer late.Stop()
 	e.child.cmd.Wait()
 	return e.child.cmd.ProcessState.ExitCode()
@@ -163,7 +160,7 @@ func startChild(args []string) (*child, error) {
 	if err := c.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start embedded-clickhouse: %w", err)
 	}
-	late := time.AfterFunc(startPatience, func() { c.cmd.Process.Kill() })
+	late := time.AfterFunc(testutil.Patience, func() { c.cmd.Process.Kill() })
 	defer late.Stop()
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
@@ -192,7 +189,7 @@ func (c *child) stop() error {
 		return nil
 	}
 	c.stdin.Close()
-	late := time.AfterFunc(startPatience, func() { c.cmd.Process.Kill() })
+	late := time.AfterFunc(testutil.Patience, func() { c.cmd.Process.Kill() })
 	defer late.Stop()
 	if err := c.cmd.Wait(); err != nil {
 		return errors.Join(err, errors.New(c.messages()))

@@ -2,9 +2,11 @@ package enginetest_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
-	"time"
+
+	"hooktape/internal/testutil"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -96,12 +98,11 @@ func TestBackground(t *testing.T) {
 	for n := range 12 {
 		mustExec(t, conn, "INSERT INTO m VALUES (?)", n)
 	}
-	deadline := time.Now().Add(20 * time.Second)
-	for one[uint64](t, conn,
-		"SELECT count() FROM system.parts WHERE database = currentDatabase() AND table = 'm' AND active") >= 12 {
-		if time.Now().After(deadline) {
-			t.Fatal("no background merge within 20 s")
+	testutil.Eventually(t, func() error {
+		if one[uint64](t, conn,
+			"SELECT count() FROM system.parts WHERE database = currentDatabase() AND table = 'm' AND active") >= 12 {
+			return errors.New("no background merge")
 		}
-		time.Sleep(50 * time.Millisecond)
-	}
+		return nil
+	})
 }
