@@ -45,20 +45,21 @@ func (s *Store) Ask(ctx context.Context, sql string) (Answer, error) {
 	return s.ask(ctx, sql, askSettings)
 }
 
-// ErrApart reports that the server has refused a query of several panels before.
+// ErrApart reports that the server has refused a query of several panels in the last hour.
 var ErrApart = errors.New("ClickHouse does not know or allow queries of several panels")
 
 // AskTogether is Ask for a query of several panels, as dashboards.Together returns it. A server that does not know or
-// allow its syntax or settings refuses it; later calls return [ErrApart] without asking.
+// allow its syntax or settings refuses it; calls in the hour after that return [ErrApart] without asking.
 func (s *Store) AskTogether(ctx context.Context, sql string) (Answer, error) {
-	if s.apart.Load() {
+	if refused := s.apart.Load(); refused != nil && time.Since(*refused) < time.Hour {
 		return Answer{}, ErrApart
 	}
 	settings := maps.Clone(askSettings)
 	maps.Copy(settings, togetherSettings)
 	answer, err := s.ask(ctx, sql, settings)
 	if hasCode(err, codeSyntax, codeUnknownSetting, codeReadonly, codeForbiddenSetting) {
-		s.apart.Store(true)
+		now := time.Now()
+		s.apart.Store(&now)
 	}
 	return answer, err
 }

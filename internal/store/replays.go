@@ -191,8 +191,7 @@ type Unfinished struct {
 func (s *Store) UnfinishedReplays(ctx context.Context) ([]Unfinished, error) {
 	// Mostly there are none. To find that out without commands takes the server a quarter of the time.
 	var count uint64
-	err := s.conn.QueryRow(ctx, "SELECT count() FROM replays FINAL WHERE NOT "+
-		inStates(endState, event.FinalReplayStates)).Scan(&count)
+	err := s.conn.QueryRow(ctx, "SELECT count() FROM replays FINAL WHERE NOT "+finalReplay).Scan(&count)
 	if err != nil || count == 0 {
 		return nil, explain("read replays", err)
 	}

@@ -21,7 +21,7 @@ type Store struct {
 	reader  *pools // of the user of UseReader; nil without one
 	options clickhouse.Options
 	cluster cluster
-	apart   atomic.Bool // see AskTogether
+	apart   atomic.Pointer[time.Time] // when the server last refused a query of several panels
 }
 
 // pools are connections of one user.

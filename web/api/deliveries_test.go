@@ -283,7 +283,11 @@ func TestRetryOfSomeStates(t *testing.T) {
 	if err != nil || result.Waiting != 1 || result.Asked != 0 || result.Failed != 0 {
 		t.Errorf("pending ones: %+v, %v", result, err)
 	}
-	commands, err := f.db.RetryCommands(ctx, r.ID.String())
+	steering, err := f.db.Steering(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands, err := f.db.RetryCommands(ctx, r.ID.String(), steering[r.ID.String()].Retries)
 	if err != nil || len(commands) != 1 || len(commands[0].Events) != 0 {
 		t.Errorf("the commands are %+v, %v", commands, err)
 	}

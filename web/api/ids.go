@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -28,7 +27,7 @@ const (
 
 	shortestID    = 8   // characters; of an id they have the time to a minute
 	maxCandidates = 5   // that an error about an ambiguous beginning lists
-	maxShortIDs   = 100 // in one filter: each takes a query
+	maxShortIDs   = 100 // in one request: each takes a query
 )
 
 var idBeginning = regexp.MustCompile(`^[0-9a-f]{8}[0-9a-f-]{0,36}$`)
@@ -116,14 +115,26 @@ func (d *Direct) idsFrom(ctx context.Context, kind event.Named, beginning string
 // is not: see [Direct.WholeID]. Faults are those of the filters; err is any other error.
 func WholeIDs(ctx context.Context, filters []event.Filter, values url.Values,
 	find func(context.Context, event.Named, string) (string, error)) (faults []event.SelectionFault, err error) {
+	short := 0
 	for _, f := range filters {
 		if !f.HasIDs() || values[f.Name] == nil {
 			continue
 		}
-		ids := unique(values[f.Name])
-		if whole := slices.DeleteFunc(slices.Clone(ids), f.IsShort); len(ids)-len(whole) > maxShortIDs {
+		values[f.Name] = unique(values[f.Name])
+		for _, id := range values[f.Name] {
+			if f.IsShort(id) {
+				short++
+			}
+		}
+		if short > maxShortIDs {
 			return []event.SelectionFault{{Name: f.Name,
-				Message: fmt.Sprintf("more than %d of the ids are not whole", maxShortIDs)}}, nil
+				Message: fmt.Sprintf("more than %d ids are not whole", maxShortIDs)}}, nil
+		}
+	}
+	for _, f := range filters {
+		ids := values[f.Name]
+		if !f.HasIDs() || ids == nil {
+			continue
 		}
 		for i, id := range ids {
 			if f.IsShort(id) {

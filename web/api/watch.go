@@ -55,7 +55,7 @@ func (d *Direct) Watch(ctx context.Context, id uuid.UUID, each func(p Progress, 
 	}, each)
 }
 
-// watchTimeout is the watchTimeout of a new client.
+// watchTimeout is how long a new client waits for each answer while it watches.
 const watchTimeout = 15 * time.Second
 
 // Watch does the same as [Direct.Watch], also while the API does not answer.
@@ -87,7 +87,7 @@ func watch(ctx context.Context, read func() (event.Replay, error), each func(p P
 		} else if !passes(err) {
 			return err
 		}
-		if !reflect.DeepEqual(next, last) {
+		if changed(next, last) {
 			pause, still = watchInterval, 0
 		} else if pause = min(pause*3/2, longestPause); err == nil {
 			still++
@@ -103,6 +103,13 @@ func watch(ctx context.Context, read func() (event.Replay, error), each func(p P
 			return ctx.Err()
 		}
 	}
+}
+
+// changed reports whether there is progress that a watcher may want to know. A running replay is saved every second,
+// which alone is none.
+func changed(next, last Progress) bool {
+	next.Replay.UpdatedAt = last.Replay.UpdatedAt
+	return !reflect.DeepEqual(next, last)
 }
 
 // passes reports whether a later reading may succeed after an error.

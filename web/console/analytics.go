@@ -213,6 +213,7 @@ func (a analysis) tagsPanel() string {
 }
 
 // fill asks for all panels of the page at once. If that fails, it asks for each, and the page names those that failed.
+// If ClickHouse does not answer the first of these questions either, fill asks no more.
 func (p *analyticsPage) fill() error {
 	names := []string{"summary", "over_time", "funnel", "channels", "cohorts", p.tagsPanel()}
 	sel, faults := event.ParseSelection(p.selection(), p.visit.now)
@@ -230,9 +231,6 @@ func (p *analyticsPage) fill() error {
 	})
 	panels, err := p.visit.direct.Panels(ctx, names, p.asked)
 	if err != nil {
-		if problem, _ := api.ProblemOf(err); problem.Status == http.StatusServiceUnavailable {
-			return err
-		}
 		if !errors.Is(err, api.ErrApart) {
 			p.visit.Logger.Warn("the panels of analytics are asked for one by one, because a query for all failed",
 				"error", err)
@@ -241,6 +239,10 @@ func (p *analyticsPage) fill() error {
 		for _, name := range names {
 			panel, failed := p.visit.direct.Panel(ctx, name, p.asked)
 			if failed != nil {
+				problem, _ := api.ProblemOf(failed)
+				if problem.Status == http.StatusServiceUnavailable && len(panels) == 0 {
+					return failed
+				}
 				p.Failed = append(p.Failed, strings.ReplaceAll(name, "_", " "))
 				err = failed
 				continue

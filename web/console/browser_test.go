@@ -3,6 +3,7 @@ package console_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -123,18 +124,31 @@ func TestTail(t *testing.T) {
 func TestTailDisconnected(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
+	var broken atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if broken.Load() {
+			http.Error(w, "broken", http.StatusInternalServerError)
+			return
+		}
+		f.handler.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	f.url = server.URL
 	f.insert(newLead("1", "Первая", time.Minute))
 	b := f.browserOnList(readSecret)
 	b.AwaitText("#rows", "Первая")
-	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === 'none'`)
-	// for an answer that is an error
-	b.Script(`window.after = document.querySelector('#rows').dataset.after, document.querySelector('#rows').dataset.after = 'no time', 0`, nil)
-	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === '"Disconnected"'`)
-	b.Script(`document.querySelector('#rows').dataset.after = window.after, 0`, nil)
-	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === 'none'`)
-	f.server.CloseClientConnections()
-	f.server.Listener.Close()
-	b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === '"Disconnected"'`)
+	awaitMark := func(mark string) {
+		t.Helper()
+		b.Await(`getComputedStyle(document.querySelector('#pause .on'), '::after').content === '` + mark + `'`)
+	}
+	awaitMark("none")
+	broken.Store(true)
+	awaitMark(`"Disconnected"`)
+	broken.Store(false)
+	awaitMark("none")
+	server.CloseClientConnections()
+	server.Listener.Close()
+	awaitMark(`"Disconnected"`)
 	b.AwaitText("#rows", "Первая")
 }
 

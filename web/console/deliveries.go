@@ -230,12 +230,12 @@ func (v *visit) deliveryRows(deliveries []api.Delivery) (rows []delivery, err er
 	if err != nil {
 		return nil, err
 	}
-	type reason struct{ endpoint, text string }
+	type reason struct{ endpoint, action, text string }
 	said := map[reason]bool{}
 	for _, d := range deliveries {
 		r := v.delivery(d)
 		if w := r.Waits; w != nil && w.Code != event.WaitsInQueue {
-			why := reason{d.Endpoint, w.Text}
+			why := reason{d.Endpoint, w.Action, w.Text}
 			w.Again, said[why] = said[why], true
 		}
 		if i := slices.IndexFunc(found.Events, func(e api.Event) bool { return e.ID == d.EventID }); i >= 0 {

@@ -155,7 +155,8 @@ func TestWorstFirst(t *testing.T) {
 	states := []struct {
 		endpoint string
 		state    event.DeliveryState
-	}{{"archive", event.Retrying}, {"billing", event.Delivered}, {"crm", event.Failed}, {"mailer", event.Pending}}
+	}{{"archive", event.Retrying}, {"billing", event.Delivered}, {"crm", event.Failed}, {"mailer", event.Pending},
+		{"stats", event.Cancelled}}
 	var summaries []api.DeliverySummary
 	var deliveries []console.Delivery
 	for _, s := range states {
@@ -168,10 +169,10 @@ func TestWorstFirst(t *testing.T) {
 	for _, s := range console.WorstFirst(summaries) {
 		order = append(order, s.Endpoint)
 	}
-	if got := strings.Join(order, " "); got != "crm archive mailer billing" {
+	if got := strings.Join(order, " "); got != "crm archive mailer stats billing" {
 		t.Errorf("the list shows %s", got)
 	}
-	if got := strings.Join(console.OpenFailures(deliveries), " "); got != "crm archive mailer" {
+	if got := strings.Join(console.OpenFailures(deliveries), " "); got != "crm stats archive mailer" {
 		t.Errorf("the page proposes %s", got)
 	}
 }
@@ -391,4 +392,22 @@ func TestWaiting(t *testing.T) {
 	b.Open(f.url + created)
 	b.AwaitText("#progress", "2 of 2 delivered")
 	f.assertClean(b)
+
+	// Of two replays that are paused for one reason, each can be resumed.
+	var resumes []string
+	for i := range 2 {
+		created := p.post(fmt.Sprintf("/replays?since=1h&endpoint=crm&mode=all&rate=0.0%d", i+1),
+			url.Values{"key": {"paused " + fmt.Sprint(i)}, "confirmed": {"1"}}).header.Get("Location")
+		p.post(created+"/pause", url.Values{"reason": {"lunch"}})
+		resumes = append(resumes, `action="`+created+`/resume"`)
+	}
+	testutil.Eventually(t, func() error {
+		page := p.page("/deliveries?state=pending")
+		for _, resume := range resumes {
+			if !strings.Contains(page, resume) {
+				return fmt.Errorf("the list lacks %s", resume)
+			}
+		}
+		return nil
+	})
 }

@@ -157,7 +157,7 @@ func showEvent(v *visit) error {
 }
 
 // openFailures shows the answer of the last attempt at each endpoint where the event's newest delivery is not
-// successful, and returns these endpoints: first those where it failed, because hooktape sends the others by itself.
+// successful, and returns these endpoints: first those where it ended, because hooktape sends the others by itself.
 func openFailures(deliveries []delivery) []string {
 	var failed, open []string
 	newest := map[string]*delivery{}
@@ -171,7 +171,7 @@ func openFailures(deliveries []delivery) []string {
 		d := newest[name]
 		if n := len(d.Attempts); n > 0 && d.State != event.Delivered {
 			d.Attempts[n-1].Open = true
-			if d.State == event.Failed {
+			if d.State.Final() {
 				failed = append(failed, name)
 			} else {
 				open = append(open, name)

@@ -3,6 +3,7 @@ package console_test
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
 	"regexp"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"hooktape/internal/event"
+	"hooktape/internal/testutil"
 	"hooktape/replay"
 	"hooktape/web/api"
 	"hooktape/web/console"
@@ -158,6 +160,13 @@ func TestFailingForward(t *testing.T) {
 		}
 		f.assertClean(b)
 	}
+	p := f.login(readSecret)
+	testutil.Eventually(t, func() error {
+		if !strings.Contains(p.page("/endpoints/backend"), ">active<") {
+			return errors.New("the endpoint is not active yet")
+		}
+		return nil
+	})
 	f.insertExternal(external("", func(a *event.Attempt) {
 		a.Outcome, a.StatusCode, a.Fallback, a.Error = event.OutcomeNoConn, 0, event.FallbackRefused, "connection refused"
 	}))
@@ -166,12 +175,12 @@ func TestFailingForward(t *testing.T) {
 		a.StartedAt = a.StartedAt.Add(time.Second)
 	}))
 	card("External Requests of price fail since ", "min ago, 1 in a row: connection refused. Bots get the fallback")
-	if page := f.login(readSecret).page("/endpoints/backend"); strings.Contains(page, ">active<") {
+	if strings.Contains(p.page("/endpoints/backend"), ">active<") {
 		t.Error("the endpoint is active although it does not answer")
 	}
 	f.insertExternal(external(`{"price":"7"}`, func(a *event.Attempt) { a.StartedAt = a.StartedAt.Add(2 * time.Second) }))
 	card("External Requests of price")
-	if page := f.login(readSecret).page("/endpoints/backend"); strings.Contains(page, "fail since") ||
+	if page := p.page("/endpoints/backend"); strings.Contains(page, "fail since") ||
 		strings.Contains(page, "for replays only") {
 		t.Error("the endpoint is failing although it answers")
 	}
