@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -42,6 +43,9 @@ func (c replayCancelCmd) Run(e *env) error { return c.steer(e, event.ActionCance
 func (c replayRateCmd) Run(e *env) error {
 	if c.Last && c.N == "" {
 		c.ID, c.N = "", c.ID
+	}
+	if c.N == "" {
+		return errors.New("the rate is missing: want a number of requests a second after the id, or 0 for no limit")
 	}
 	perSecond, err := strconv.ParseFloat(c.N, 64)
 	if err != nil || !(perSecond >= 0) { // !(…) because of NaN

@@ -163,6 +163,7 @@ func TestReplayCommands(t *testing.T) {
 		{[]string{"deliveries", "groups"}, 0, "deliveries retry --group "},
 		{[]string{"events", "list", "--id", one.ID[:30]}, 0, one.ID[:36]},
 		{[]string{"replay", "set-rate", "--last", "x"}, 1, `invalid rate "x"`},
+		{[]string{"replay", "set-rate", "last"}, 1, "the rate is missing"},
 		{[]string{"views", "save", "Paid", "--step", "paid", "--since", "24h"}, 0, ""},
 		{[]string{"views", "list"}, 0, "since=24h&step=paid"},
 		{[]string{"views", "save", "Paid", "--verdict", "bad"}, 1, "invalid value"},

@@ -49,6 +49,7 @@ func cellOf(v reflect.Value, optional bool) any {
 		if value == uuid.Nil {
 			return ""
 		}
+		return value.String()
 	case *Waiting:
 		return value.Text
 	}
@@ -59,7 +60,7 @@ func cellOf(v reflect.Value, optional bool) any {
 	if err != nil || text[0] == '[' || text[0] == '{' || string(text) == "null" {
 		return v.Interface()
 	}
-	return strings.Trim(string(text), `"`) // a number, true, or an id
+	return string(text) // a number, or true
 }
 
 func itself[T any](row *T) *T { return row }

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// leftoverAge is far above the time that a fetch takes.
+// leftoverAge is the age at which a directory of a fetch is a leftover: far above the time that a fetch takes.
 const leftoverAge = 24 * time.Hour
 
 // Run installs the engine at LibraryPath, unless it is there and force is false. out receives messages.
@@ -73,7 +73,7 @@ func download(ctx context.Context, library string, b build, out io.Writer) error
 	return nil
 }
 
-// removeLeftovers removes directories of fetches that were killed. One that runs writes to its own all the time.
+// removeLeftovers removes directories of fetches that were killed.
 func removeLeftovers(cache string) {
 	found, _ := filepath.Glob(filepath.Join(cache, "fetch-*"))
 	for _, dir := range found {

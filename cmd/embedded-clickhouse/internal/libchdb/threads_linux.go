@@ -19,11 +19,11 @@ const threadStatistics = "\x00/proc/thread-self/schedstat\x00"
 // engine is only slower.
 func hideThreadStatistics(l *loaded) {
 	texts := l.Section(".rodata")
-	if texts == nil {
+	if texts == nil || !l.readOnly(texts.Addr) {
 		return
 	}
 	i := bytes.Index(unsafe.Slice((*byte)(l.at(texts.Addr)), texts.Size), []byte(threadStatistics))
-	if i < 0 || !l.readOnly(texts.Addr) {
+	if i < 0 {
 		return
 	}
 	first := (*byte)(l.at(texts.Addr + uint64(i) + 1))
