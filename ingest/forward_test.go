@@ -631,7 +631,7 @@ func TestForwardAfterAKill(t *testing.T) {
 
 	// The files as a kill leaves them.
 	dir := t.TempDir()
-	if files, err := testutil.ReadFiles(s.dir); err != nil || files.Store(dir) != nil {
+	if err := testutil.KilledFiles(t, s.dir).Store(dir); err != nil {
 		t.Fatal(err)
 	}
 	restart := func() *server { return newServer(t, func(c *config) { c.dir = dir }) }

@@ -36,9 +36,9 @@ func TestBodyImitatesCommit(t *testing.T) {
 	before, behind := numbered(1, 20), numbered(22, 30)
 	hostile := string(hostileBody())
 	appendAll(t, s, append(slices.Clone(before), hostile)...)
-	torn := loaded(t, s)
+	torn := testutil.KilledFiles(t, s.dir)
 	appendAll(t, s, behind...)
-	damaged := loaded(t, s)
+	damaged := testutil.KilledFiles(t, s.dir)
 
 	logs := slices.DeleteFunc(torn.Names(), func(name string) bool { return path.Ext(name) != ".log" })
 	log := logs[len(logs)-1]
@@ -64,13 +64,4 @@ func TestBodyImitatesCommit(t *testing.T) {
 			}
 		})
 	}
-}
-
-func loaded(t *testing.T, s *Spool) testutil.Files {
-	t.Helper()
-	i, err := testutil.ReadFiles(s.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return i
 }

@@ -65,10 +65,7 @@ func TestNotes(t *testing.T) {
 		t.Fatal(err)
 	}
 	add("d", noteOf(4, "four"), noteOf(1, ""))
-	killed, err := testutil.ReadFiles(s.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	killed := testutil.KilledFiles(t, s.dir)
 	s = reopen(t, s)
 	want("3 three", "4 four")
 

@@ -47,13 +47,11 @@ func usedSpool(t *testing.T) (killed, closed testutil.Files, records []string) {
 	next(t, s, soon(30)) // the batch is fixed
 	quiet := func() bool { m := s.db.Metrics(); return m.Flush.NumInProgress == 0 && m.Compact.NumInProgress == 0 }
 	eventually(t, "no compaction", quiet)
-	killed, err := testutil.ReadFiles(s.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	killed = testutil.KilledFiles(t, s.dir)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+	var err error
 	if closed, err = testutil.ReadFiles(s.dir); err != nil {
 		t.Fatal(err)
 	}
@@ -182,10 +180,7 @@ func TestManifestForgets(t *testing.T) {
 	s = reopen(t, s) // creates a table from the log
 	var image testutil.Files
 	eventually(t, "the old log is removed", func() (gone bool) {
-		var err error
-		if image, err = testutil.ReadFiles(s.dir); err != nil {
-			return false // a file was removed meanwhile
-		}
+		image = testutil.KilledFiles(t, s.dir)
 		logs := 0
 		for name := range image {
 			if testutil.FileKind(name) == "db/#.log" {

@@ -1,6 +1,8 @@
 package testutil
 
 import (
+	"bytes"
+	"errors"
 	"io/fs"
 	"maps"
 	"os"
@@ -8,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"testing"
 )
 
 // Files is the content of all files below a directory, by slash-separated path relative to it. Its methods return
@@ -30,6 +33,21 @@ func ReadFiles(dir string) (Files, error) {
 		return err
 	})
 	return f, err
+}
+
+// KilledFiles returns the files below dir as a kill of the program that has them open would leave them. Because the
+// program may write and remove some meanwhile, it reads until two readings agree.
+func KilledFiles(t testing.TB, dir string) (f Files) {
+	t.Helper()
+	var before Files
+	Eventually(t, func() (err error) {
+		before = f
+		if f, err = ReadFiles(dir); err == nil && !maps.EqualFunc(f, before, bytes.Equal) {
+			err = errors.New("the files change")
+		}
+		return err
+	})
+	return f
 }
 
 // Store writes all files below dir, which must not exist.
