@@ -74,7 +74,7 @@ func TestACancelIsFinal(t *testing.T) {
 		event.ActionResume} {
 		steer(t, db, r.ID.String(), action)
 	}
-	steering, err := db.Steering(context.Background())
+	steering, _, err := db.Steering(context.Background())
 	if got := steering[r.ID.String()].Action; err != nil || got != event.ActionCancel {
 		t.Errorf("the replay's command is %q, %v", got, err)
 	}

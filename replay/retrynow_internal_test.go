@@ -31,7 +31,7 @@ func TestRetryCommandsOnce(t *testing.T) {
 	want := func(what string, n int, steering map[string]store.Steered) map[string]store.Steered {
 		t.Helper()
 		if steering == nil {
-			if steering, err = db.Steering(ctx); err != nil {
+			if steering, _, err = db.Steering(ctx); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -57,6 +57,9 @@ type Runner struct {
 	states  *endpointStates
 	replays *replays
 
+	steering     map[string]store.Steered // by the commands with the mark
+	steeringMark store.CommandsMark
+
 	workers map[store.Queue]*worker // only reconcile uses them
 	running sync.WaitGroup
 	mu      sync.Mutex
@@ -150,12 +153,11 @@ func (r *Runner) reconcile(ctx context.Context) error {
 		r.observed.Store(&observation{})
 		return errors.Join(err, r.reconcileWorkers(ctx, nil))
 	}
-	steering, err := r.store.Steering(ctx)
-	if err != nil {
+	if err := r.readCommands(ctx); err != nil {
 		return fmt.Errorf("read commands: %w", err)
 	}
 	endpoints := *r.endpoints.Load()
-	r.updateTargets(endpoints, steering)
+	r.updateTargets(endpoints)
 	running, err := r.replays.update(ctx, func(q store.Queue) bool { return r.workers[q] != nil })
 	if err != nil {
 		return fmt.Errorf("update replays: %w", err)
@@ -164,15 +166,25 @@ func (r *Runner) reconcile(ctx context.Context) error {
 	if err := r.reconcileWorkers(ctx, r.wanted(endpoints, running)); err != nil {
 		return err
 	}
-	if err := r.retryNow(ctx, steering); err != nil {
+	if err := r.retryNow(ctx, r.steering); err != nil {
 		return err
 	}
 	return r.states.update(ctx, r.withAdHoc(endpoints), r.targetOf, r.pollerOf)
 }
 
+// readCommands reads the commands if there are others than those that it has read. A replica that lags has another
+// mark, so its commands are read again until both agree.
+func (r *Runner) readCommands(ctx context.Context) error {
+	mark, err := r.store.CommandsMark(ctx)
+	if err == nil && (r.steering == nil || mark != r.steeringMark) {
+		r.steering, r.steeringMark, err = r.store.Steering(ctx)
+	}
+	return err
+}
+
 // updateTargets makes targets of the configured endpoints, drops those that nothing needs, and pauses and resumes as
 // people have asked.
-func (r *Runner) updateTargets(endpoints []Endpoint, steering map[string]store.Steered) {
+func (r *Runner) updateTargets(endpoints []Endpoint) {
 	needed := map[string]bool{}
 	for _, e := range endpoints {
 		needed[targetKey(&e)] = true
@@ -182,7 +194,7 @@ func (r *Runner) updateTargets(endpoints []Endpoint, steering map[string]store.S
 		needed[targetKey(&w.config.endpoint)] = true
 	}
 	r.keepTargets(needed)
-	for _, t := range r.steer(steering) {
+	for _, t := range r.steer(r.steering) {
 		for _, w := range r.workers {
 			if targetKey(&w.config.endpoint) == targetKey(&t.Endpoint) {
 				w.resume(t.resumedAt)
@@ -346,7 +358,9 @@ func (r *Runner) retryNow(ctx context.Context, steering map[string]store.Steered
 		if w.config.isReplay() {
 			target = w.config.queue.ReplayID.String()
 		}
-		maps.DeleteFunc(w.retried, func(_ uint64, at time.Time) bool { return time.Since(at) > retryMemory })
+		maps.DeleteFunc(w.retried, func(key uint64, at time.Time) bool {
+			return time.Since(at) > retryMemory && !slices.Contains(steering[target].Retries, key)
+		})
 		keys := slices.DeleteFunc(slices.Clone(steering[target].Retries), func(key uint64) bool {
 			_, known := w.retried[key]
 			return known

@@ -33,7 +33,7 @@ func (s *Service) waits(ctx context.Context) (*waits, error) {
 	for _, state := range states {
 		w.states[state.Endpoint] = state
 	}
-	if w.steering, err = s.store.Steering(ctx); err != nil {
+	if w.steering, _, err = s.store.Steering(ctx); err != nil {
 		return nil, err
 	}
 	if w.claims, err = s.store.LeaseClaims(ctx, store.DeliveryLease); err != nil {

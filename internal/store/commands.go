@@ -45,23 +45,35 @@ const retryKey = "cityHash64(number, at, by)"
 
 // lastCommands is a subquery with one row per target of a command. No command undoes a cancel, for example a concurrent
 // pause by another person or by a rule.
-const lastCommands = `(SELECT target, last.1 AS action, if(last.3 = '', 'by ' || last.2, last.3 || ' (by ' || last.2 || ')') AS why, last.4 AS number, last.5 AS at, rate_set, rate, retries FROM
+const lastCommands = `(SELECT target, last.1 AS action, if(last.3 = '', 'by ' || last.2, last.3 || ' (by ' || last.2 || ')') AS why, last.4 AS number, last.5 AS at, rate_set, rate, retries, commands, numbers FROM
 	(SELECT target, argMaxIf((action, by, reason, number, at), (action = 'cancel', number, at), action NOT IN ('set-rate', 'retry')) AS last,
-		countIf(action = 'set-rate') > 0 AS rate_set, argMaxIf(rate, (number, at), action = 'set-rate') AS rate, groupUniqArrayIf(` + retryKey + `, ` + recentRetry + `) AS retries
+		countIf(action = 'set-rate') > 0 AS rate_set, argMaxIf(rate, (number, at), action = 'set-rate') AS rate, count() AS commands, sum(number) AS numbers, groupUniqArrayIf(` + retryKey + `, ` + recentRetry + `) AS retries
 	FROM commands GROUP BY target))`
 
-// Steering returns the combined commands of each target, by its name or id.
-func (s *Store) Steering(ctx context.Context) (map[string]Steered, error) {
+// CommandsMark is the number of commands and the sum of their numbers. It differs after each further command.
+type CommandsMark struct{ commands, numbers uint64 }
+
+// CommandsMark returns the mark of all commands. That takes the server a third of the time of Steering.
+func (s *Store) CommandsMark(ctx context.Context) (m CommandsMark, err error) {
+	err = s.conn.QueryRow(ctx, "SELECT count(), sum(number) FROM commands").Scan(&m.commands, &m.numbers)
+	return m, explain("read commands", err)
+}
+
+// Steering returns the combined commands of each target, by its name or id, and the mark of the commands that it has
+// combined.
+func (s *Store) Steering(ctx context.Context) (_ map[string]Steered, mark CommandsMark, err error) {
 	type row struct {
 		target string
 		Steered
+		CommandsMark
 	}
 	rows, err := collect(ctx, s.conn, "read commands",
-		"SELECT target, action, why, number, at, rate_set, rate, retries FROM "+lastCommands, nil,
+		"SELECT target, action, why, number, at, rate_set, rate, retries, commands, numbers FROM "+lastCommands, nil,
 		func(rows driver.Rows, r *row) error {
 			var set uint8
 			var rate float64
-			err := rows.Scan(&r.target, (*string)(&r.Action), &r.Why, &r.Number, &r.At, &set, &rate, &r.Retries)
+			err := rows.Scan(&r.target, (*string)(&r.Action), &r.Why, &r.Number, &r.At, &set, &rate, &r.Retries,
+				&r.commands, &r.numbers)
 			if set != 0 {
 				r.Rate = &rate
 			}
@@ -70,8 +82,10 @@ func (s *Store) Steering(ctx context.Context) (map[string]Steered, error) {
 	steering := make(map[string]Steered, len(rows))
 	for _, r := range rows {
 		steering[r.target] = r.Steered
+		mark.commands += r.commands
+		mark.numbers += r.numbers
 	}
-	return steering, err
+	return steering, mark, err
 }
 
 // RetryCommand is a command to try deliveries now.

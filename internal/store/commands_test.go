@@ -21,7 +21,7 @@ func TestSteering(t *testing.T) {
 	}
 	wanted := func() (event.Action, float64) {
 		t.Helper()
-		steering, err := d.Steering(background)
+		steering, _, err := d.Steering(background)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +60,7 @@ func TestSteeringWithoutClocks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	steering, err := d.Steering(background)
+	steering, _, err := d.Steering(background)
 	if got := steering["crm"]; err != nil || got.Action != event.ActionResume || got.Rate == nil || *got.Rate != 7 {
 		t.Errorf("%+v, %v; want resume at a rate of 7", got, err)
 	}

@@ -97,7 +97,7 @@ func TestManyIDs(t *testing.T) {
 		}
 	}
 	d.exec(t, "INSERT INTO commands (target, action, at) VALUES ('crm', 'retry', now64(6) - INTERVAL 25 HOUR)")
-	steering, err := d.Steering(background)
+	steering, _, err := d.Steering(background)
 	if err != nil || len(steering["crm"].Retries) != 1 {
 		t.Errorf("%+v, %v", steering, err)
 	}

@@ -283,7 +283,7 @@ func TestRetryOfSomeStates(t *testing.T) {
 	if err != nil || result.Waiting != 1 || result.Asked != 0 || result.Failed != 0 {
 		t.Errorf("pending ones: %+v, %v", result, err)
 	}
-	steering, err := f.db.Steering(ctx)
+	steering, _, err := f.db.Steering(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
