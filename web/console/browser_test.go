@@ -369,7 +369,9 @@ func (f *fixture) testRelativeTimes() {
 	b.Open(f.url + "/events/" + e.ID.String())
 	b.Await(`document.querySelector('time.ago').dateTime.startsWith('` +
 		e.ReceivedAt.Format("2006-01-02T15:04:05.000000") + `')`)
-	b.Await(`document.querySelector('time.ago').textContent.match(/^[5-9] s ago/)`)
+	const shown = `document.querySelector('time.ago').textContent`
+	b.Script(`window.first = `+shown, nil)
+	b.Await(shown + ` !== window.first`)
 	for _, away := range []time.Duration{0, 1999 * time.Millisecond, 2 * time.Second, time.Minute - 1, time.Minute,
 		119 * time.Minute, 2 * time.Hour, 24*time.Hour - 1, -time.Millisecond, -61 * time.Second, -3 * time.Hour} {
 		var script string
