@@ -38,11 +38,17 @@ func TestSteering(t *testing.T) {
 			t.Errorf("after command %d: %s, rate %v, want %s and no rate", n, got, rate, action)
 		}
 	}
+	marks := map[store.CommandsMark]bool{}
 	for n, rate := range []float64{2, 3, 2, 0, 2} {
 		give(event.ActionRate, rate)
 		if action, got := wanted(); got != rate || action != event.ActionResume {
 			t.Errorf("after rate %d: %v, %s, want %v and resume", n, got, action, rate)
 		}
+		mark, err := d.CommandsMark(background)
+		if _, combined, readErr := d.Steering(background); err != nil || readErr != nil || combined != mark || marks[mark] {
+			t.Errorf("after rate %d: the mark is %d, of the combined commands %d; %v, %v", n, mark, combined, err, readErr)
+		}
+		marks[mark] = true
 	}
 }
 
