@@ -384,6 +384,13 @@ func TestWaiting(t *testing.T) {
 		strings.Count(page, "waits for the same reason as above") != 1 {
 		t.Error("the list of deliveries does not say once why two wait")
 	}
+	p.web.Jar.SetCookies(nil, []*http.Cookie{{Name: "hooktape_zone", Value: url.QueryEscape("Asia/Kathmandu")}})
+	_, sentence, _ := strings.Cut(html.UnescapeString(p.page(created)), "crm was paused at ")
+	paused, _, _ := strings.Cut(sentence, ": ")
+	if at, err := time.Parse("2006-01-02 15:04:05 -07:00", paused); err != nil || !strings.HasSuffix(paused, " +05:45") ||
+		time.Since(at).Abs() > 2*testutil.Patience {
+		t.Errorf("the endpoint was paused at %.60s, %v", paused, err)
+	}
 	b := f.browser(replaySecret)
 	b.Open(f.url + created)
 	b.Click(".waiting button")

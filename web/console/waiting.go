@@ -2,6 +2,8 @@ package console
 
 import (
 	"net/url"
+	"regexp"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -12,7 +14,8 @@ import (
 // waiting is why something waits, as a page shows it, with the button that changes it.
 type waiting struct {
 	*api.Waiting
-	Again  bool // a row above says the same
+	Text   string // with times in the page's zone
+	Again  bool   // a row above says the same
 	Next   moment
 	Button string // empty if nothing can be done, or if the user may not do it
 	Action string
@@ -25,7 +28,7 @@ func (v *visit) waits(w *api.Waiting, endpoint string, replayID uuid.UUID, deliv
 	if w == nil {
 		return nil
 	}
-	shown := &waiting{Waiting: w, Next: v.at(w.Until)}
+	shown := &waiting{Waiting: w, Text: v.inZone(w.Text), Next: v.at(w.Until)}
 	if w.Action == "" || !v.user.Role.Covers(api.RoleReplay) {
 		return shown
 	}
@@ -44,6 +47,20 @@ func (v *visit) waits(w *api.Waiting, endpoint string, replayID uuid.UUID, deliv
 		shown.Button, shown.Action = "Retry now", "/endpoints/"+url.PathEscape(endpoint)+"/resume"
 	}
 	return shown
+}
+
+// timeInUTC matches a time in a sentence of the API.
+var timeInUTC = regexp.MustCompile(`\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\b`)
+
+// inZone returns a sentence of the API with its times in the page's zone.
+func (v *visit) inZone(sentence string) string {
+	return timeInUTC.ReplaceAllStringFunc(sentence, func(text string) string {
+		at, err := time.Parse("2006-01-02 15:04:05 UTC", text)
+		if err != nil {
+			return text
+		}
+		return at.In(v.zone).Format("2006-01-02 15:04:05 -07:00")
+	})
 }
 
 // openStates are the states of deliveries that wait.
