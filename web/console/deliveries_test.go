@@ -384,6 +384,9 @@ func TestWaiting(t *testing.T) {
 		strings.Count(page, "waits for the same reason as above") != 1 {
 		t.Error("the list of deliveries does not say once why two wait")
 	}
+	if n := strings.Count(p.page("/endpoints"), `action="/endpoints/crm/resume"`); n != 1 {
+		t.Errorf("the page of endpoints has %d buttons to resume one", n)
+	}
 	p.web.Jar.SetCookies(nil, []*http.Cookie{{Name: "hooktape_zone", Value: url.QueryEscape("Asia/Kathmandu")}})
 	_, sentence, _ := strings.Cut(html.UnescapeString(p.page(created)), "crm was paused at ")
 	paused, _, _ := strings.Cut(sentence, ": ")
