@@ -10,8 +10,8 @@ import (
 	"hooktape/internal/testutil/storetest"
 )
 
-// TestRetryCommandsOnce verifies that a worker carries out each command to try deliveries now, and only once: also two
-// commands with one number, one that arrives as another becomes too old, and one that a lagging replica hides again.
+// TestRetryCommandsOnce verifies that a worker carries out each command to try deliveries now exactly once: two commands
+// with one number, one that arrives as another becomes too old, and one that a lagging replica hides again.
 func TestRetryCommandsOnce(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -27,7 +27,7 @@ func TestRetryCommandsOnce(t *testing.T) {
 	defer conn.Close()
 	w := bareWorker(t, nil, workerConfig{queue: store.Queue{Endpoint: "crm"}})
 	r := &Runner{store: db, workers: map[store.Queue]*worker{w.config.queue: w}}
-	// want verifies how many commands the worker gets, and returns what it looked at.
+	// want verifies how many commands the worker gets, and returns the steering, which it reads if it gets none.
 	want := func(what string, n int, steering map[string]store.Steered) map[string]store.Steered {
 		t.Helper()
 		if steering == nil {

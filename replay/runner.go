@@ -57,7 +57,7 @@ type Runner struct {
 	states  *endpointStates
 	replays *replays
 
-	steering     map[string]store.Steered // by the commands with the mark
+	steering     map[string]store.Steered // as last read
 	steeringMark store.CommandsMark
 
 	workers map[store.Queue]*worker // only reconcile uses them
@@ -172,12 +172,16 @@ func (r *Runner) reconcile(ctx context.Context) error {
 	return r.states.update(ctx, r.withAdHoc(endpoints), r.targetOf, r.pollerOf)
 }
 
-// readCommands reads the commands if there are others than those that it has read. A replica that lags has another
-// mark, so its commands are read again until both agree.
+// readCommands reads the commands again when their mark has changed. A replica that lags has another mark, so they are
+// read until both agree.
 func (r *Runner) readCommands(ctx context.Context) error {
 	mark, err := r.store.CommandsMark(ctx)
-	if err == nil && (r.steering == nil || mark != r.steeringMark) {
-		r.steering, r.steeringMark, err = r.store.Steering(ctx)
+	if err != nil || r.steering != nil && mark == r.steeringMark {
+		return err
+	}
+	steering, mark, err := r.store.Steering(ctx)
+	if err == nil {
+		r.steering, r.steeringMark = steering, mark
 	}
 	return err
 }
@@ -347,11 +351,11 @@ func (r *Runner) workerEnded(w *worker) {
 }
 
 // retryMemory is how long a worker remembers the retry commands that it has carried out: longer than the day for which
-// the store returns them, because the clocks may differ.
+// Steering returns them, because the clocks may differ.
 const retryMemory = 25 * time.Hour
 
 // retryNow carries out new commands to try deliveries now. A process that starts, or takes over, carries out those of
-// the last day: a command does not concern deliveries that were tried after it.
+// a day: a command does not concern deliveries that were tried after it.
 func (r *Runner) retryNow(ctx context.Context, steering map[string]store.Steered) error {
 	for _, w := range r.workers {
 		target := w.config.queue.Endpoint

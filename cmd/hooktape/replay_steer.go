@@ -45,7 +45,7 @@ func (c replayRateCmd) Run(e *env) error {
 		c.ID, c.N = "", c.ID
 	}
 	if c.N == "" {
-		return errors.New("the rate is missing: want a number of requests a second after the id, or 0 for no limit")
+		return errors.New("the rate is missing: want a number of requests a second, or 0 for no limit")
 	}
 	perSecond, err := strconv.ParseFloat(c.N, 64)
 	if err != nil || !(perSecond >= 0) { // !(…) because of NaN

@@ -252,9 +252,9 @@ func TestNoSpaceForTables(t *testing.T) {
 	s.disk.hold = 2 * retryPause
 	disk.refuse(syscall.ENOSPC, ".sst", errorfs.OpFileWrite)
 	// A record that is admitted before the disk refuses, or on a slow machine between two refusals, waits for room: it is
-	// in doubt if its caller leaves meanwhile.
+	// possibly stored if its caller leaves meanwhile.
 	record := make([]byte, 100<<10)
-	acknowledged, inDoubt := 0, 0
+	acknowledged, possiblyStored := 0, 0
 	testutil.Eventually(t, func() error {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -263,7 +263,7 @@ func TestNoSpaceForTables(t *testing.T) {
 		case errors.Is(err, ErrFull):
 			return nil
 		case errors.Is(err, context.DeadlineExceeded):
-			inDoubt++
+			possiblyStored++
 		case err != nil:
 			t.Fatal(err)
 		default:
@@ -275,8 +275,8 @@ func TestNoSpaceForTables(t *testing.T) {
 	disk.heal()
 	eventually(t, "ready again", func() bool { return s.Ready() == nil })
 	appendAll(t, s, "a")
-	if n := len(drain(t, s)) - 1; n < acknowledged || n > acknowledged+inDoubt {
-		t.Fatalf("%d records, want %d, and possibly %d more", n, acknowledged, inDoubt)
+	if n := len(drain(t, s)) - 1; n < acknowledged || n > acknowledged+possiblyStored {
+		t.Fatalf("%d records, want %d, and possibly %d more", n, acknowledged, possiblyStored)
 	}
 }
 

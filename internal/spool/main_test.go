@@ -122,7 +122,7 @@ func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	testutil.Eventually(t, func() error {
 		if !done() {
-			return errors.New(what)
+			return errors.New("not yet: " + what)
 		}
 		return nil
 	})

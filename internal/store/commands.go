@@ -32,7 +32,8 @@ type Steered struct {
 	At     time.Time
 	// Rate is the last rate set; nil if none was, because 0 means no limit.
 	Rate *float64
-	// Retries has the keys of the last day's commands to try deliveries now; see Store.RetryCommands.
+	// Retries has the keys of the commands to try deliveries now that were given in the day before they were read; see
+	// Store.RetryCommands.
 	Retries []uint64
 }
 

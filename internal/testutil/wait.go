@@ -28,17 +28,20 @@ func Eventually(t testing.TB, check func() error) {
 // reportTime is the time before the deadline of a test program that remains for a test to report why it fails.
 const reportTime = 20 * time.Second
 
-// Await polls check until it returns nil. After Patience, or shortly before the deadline of the test program, it
-// returns check's last error.
-func Await(t testing.TB, check func() error) error {
-	timeout := Patience
+// Timeout returns Patience, or the time until shortly before the deadline of the test program if that is less.
+func Timeout(t testing.TB) time.Duration {
 	if deadliner, ok := t.(interface{ Deadline() (time.Time, bool) }); ok {
 		if deadline, ok := deadliner.Deadline(); ok {
-			timeout = min(timeout, time.Until(deadline)-reportTime)
+			return min(Patience, time.Until(deadline)-reportTime)
 		}
 	}
+	return Patience
+}
+
+// Await polls check until it returns nil. After [Timeout] it returns check's last error.
+func Await(t testing.TB, check func() error) error {
 	begun := time.Now()
-	if err := Poll(timeout, check); err != nil {
+	if err := Poll(Timeout(t), check); err != nil {
 		return fmt.Errorf("timeout after %s: %w", time.Since(begun).Round(time.Second), err)
 	}
 	return nil

@@ -134,12 +134,12 @@ func (d *Direct) Panel(ctx context.Context, name string, a Analysis) (Panel, err
 	return p, nil
 }
 
-// ErrApart means that the server has refused a query for several panels before.
+// ErrApart reports that the server has refused a query of several panels in the last hour.
 var ErrApart = store.ErrApart
 
 // Panels returns several panels that count leads, of an analysis with a source and goals: one query reads the requests
-// once for all of them. The panels have no columns in order, and their numbers are floating-point. On a server that
-// cannot answer such a query, it returns [ErrApart] from the second call on.
+// once for all of them. The panels have no columns in order, and their numbers are floating-point. A server that
+// does not know or allow such a query refuses it; calls in the hour after that return [ErrApart] without asking.
 func (d *Direct) Panels(ctx context.Context, names []string, a Analysis) (map[string]Panel, error) {
 	files := make([]string, len(names))
 	panels := map[string]Panel{}

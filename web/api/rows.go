@@ -45,6 +45,11 @@ func cellOf(v reflect.Value, optional bool) any {
 	switch value := v.Interface().(type) {
 	case time.Time:
 		return timeText(value)
+	case *time.Time:
+		if value == nil {
+			return ""
+		}
+		return timeText(*value)
 	case uuid.UUID:
 		if value == uuid.Nil {
 			return ""

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,18 @@ func TestCSVIsText(t *testing.T) {
 	}
 	if want := "name,query,query_base64,headers\na\uFFFD,,8f8=,null\n"; out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)
+	}
+}
+
+// TestDecodedTexts verifies the text of each kind of known field, and that absent fields are absent.
+func TestDecodedTexts(t *testing.T) {
+	at, n := time.Date(2024, 9, 21, 20, 26, 40, 0, time.UTC), uint64(3)
+	got := decodedTexts(&event.Decoded{Name: "Анна \"Аня\"", EventAt: &at, CreatedAt: &at, FirstContactAt: &at,
+		LastContactAt: &at, ConversationsCount: &n})
+	const when = "2024-09-21T20:26:40Z"
+	if want := map[string]string{"name": "Анна \"Аня\"", "event_at": when, "created_at": when, "first_contact_at": when,
+		"last_contact_at": when, "conversations_count": "3"}; !maps.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

@@ -93,10 +93,13 @@ func TestWatchOverLostConnections(t *testing.T) {
 	faults := []struct{ fault, says string }{{refuses, "the API does not answer at " + addr + ": "},
 		{badGateway, "answered 502 Bad Gateway"}, {hangs, "the API does not answer at " + addr + " within 3s"}}
 	var last event.Replay
+	var lost error // because of the last fault
 	expected := "" // of the present fault
-	err = client.WithWatchTimeout(3*time.Second).Watch(context.Background(), r.ID, func(p api.Progress, why error) error {
+	ctx, cancel := context.WithTimeout(t.Context(), testutil.Patience)
+	defer cancel()
+	err = client.WithWatchTimeout(3*time.Second).Watch(ctx, r.ID, func(p api.Progress, why error) error {
 		if why != nil {
-			if strings.Contains(why.Error(), expected) {
+			if lost = why; strings.Contains(why.Error(), expected) {
 				proxy.fault.Store("")
 				expected = ""
 			}
@@ -123,7 +126,7 @@ func TestWatchOverLostConnections(t *testing.T) {
 		t.Errorf("watched to %s %v, %v", last.State, last.Counts, err)
 	}
 	if len(faults) > 0 || expected != "" {
-		t.Errorf("the replay ended before the faults %v, during %q", faults, expected)
+		t.Errorf("the replay ended before the faults %v, during %q; lost because of %v", faults, expected, lost)
 	}
 }
 

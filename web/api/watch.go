@@ -105,8 +105,7 @@ func watch(ctx context.Context, read func() (event.Replay, error), each func(p P
 	}
 }
 
-// changed reports whether there is progress that a watcher may want to know. A running replay is saved every second,
-// which alone is none.
+// changed reports whether two readings differ in more than the time of the last save.
 func changed(next, last Progress) bool {
 	next.Replay.UpdatedAt = last.Replay.UpdatedAt
 	return !reflect.DeepEqual(next, last)

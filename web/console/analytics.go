@@ -213,7 +213,7 @@ func (a analysis) tagsPanel() string {
 }
 
 // fill asks for all panels of the page at once. If that fails, it asks for each, and the page names those that failed.
-// If ClickHouse does not answer the first of these questions either, fill asks no more.
+// If ClickHouse is too busy or does not answer for the first panel either, fill stops.
 func (p *analyticsPage) fill() error {
 	names := []string{"summary", "over_time", "funnel", "channels", "cohorts", p.tagsPanel()}
 	sel, faults := event.ParseSelection(p.selection(), p.visit.now)
@@ -231,18 +231,19 @@ func (p *analyticsPage) fill() error {
 	})
 	panels, err := p.visit.direct.Panels(ctx, names, p.asked)
 	if err != nil {
-		if !errors.Is(err, api.ErrApart) {
-			p.visit.Logger.Warn("the panels of analytics are asked for one by one, because a query for all failed",
-				"error", err)
-		}
 		panels = map[string]api.Panel{}
-		for _, name := range names {
+		for i, name := range names {
 			panel, failed := p.visit.direct.Panel(ctx, name, p.asked)
-			if failed != nil {
-				problem, _ := api.ProblemOf(failed)
-				if problem.Status == http.StatusServiceUnavailable && len(panels) == 0 {
+			if i == 0 {
+				if problem, _ := api.ProblemOf(failed); failed != nil && problem.Status == http.StatusServiceUnavailable {
 					return failed
 				}
+				if !errors.Is(err, api.ErrApart) {
+					p.visit.Logger.Warn("the panels of analytics are asked for one by one, because a query for all failed",
+						"error", err)
+				}
+			}
+			if failed != nil {
 				p.Failed = append(p.Failed, strings.ReplaceAll(name, "_", " "))
 				err = failed
 				continue

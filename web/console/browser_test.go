@@ -146,8 +146,8 @@ func TestTailDisconnected(t *testing.T) {
 	awaitMark(`"Disconnected"`)
 	broken.Store(false)
 	awaitMark("none")
-	server.CloseClientConnections()
 	server.Listener.Close()
+	server.CloseClientConnections()
 	awaitMark(`"Disconnected"`)
 	b.AwaitText("#rows", "Первая")
 }
@@ -370,8 +370,9 @@ func (f *fixture) testRelativeTimes() {
 	b.Await(`document.querySelector('time.ago').dateTime.startsWith('` +
 		e.ReceivedAt.Format("2006-01-02T15:04:05.000000") + `')`)
 	const shown = `document.querySelector('time.ago').textContent`
-	b.Script(`window.first = `+shown, nil)
-	b.Await(shown + ` !== window.first`)
+	var first string
+	b.Script(shown, &first)
+	b.Await(fmt.Sprintf("%s !== %q", shown, first))
 	for _, away := range []time.Duration{0, 1999 * time.Millisecond, 2 * time.Second, time.Minute - 1, time.Minute,
 		119 * time.Minute, 2 * time.Hour, 24*time.Hour - 1, -time.Millisecond, -61 * time.Second, -3 * time.Hour} {
 		var script string

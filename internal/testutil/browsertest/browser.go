@@ -27,7 +27,7 @@ import (
 
 // answerTime is the timeout of a single question to Chromium. A test asks again until it gets the answer that it
 // expects.
-const answerTime = 30 * time.Second
+const answerTime = 10 * time.Second
 
 // Browser is a tab of a headless Chromium, which closes when the test ends. It shares neither cookies nor storage with
 // other tabs.
@@ -185,7 +185,7 @@ func (b *Browser) Elsewhere(base string) (list []string) {
 // Run executes actions, which must succeed in time.
 func (b *Browser) Run(actions ...chromedp.Action) {
 	b.t.Helper()
-	if err := b.try(testutil.Patience, actions...); err != nil {
+	if err := b.try(testutil.Timeout(b.t), actions...); err != nil {
 		b.t.Fatalf("in the browser: %v\n%s", err, b.snapshot())
 	}
 }
@@ -264,9 +264,9 @@ func (b *Browser) Press(key string) {
 // the page replaces the element before the click.
 func (b *Browser) Click(selector string) {
 	b.t.Helper()
-	click := func() error { return b.try(testutil.Patience, chromedp.Click(selector, chromedp.ByQuery)) }
+	click := func() error { return b.try(testutil.Timeout(b.t), chromedp.Click(selector, chromedp.ByQuery)) }
 	err := click()
-	for deadline := time.Now().Add(testutil.Patience); replaced(err) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(testutil.Timeout(b.t)); replaced(err) && time.Now().Before(deadline); {
 		err = click()
 	}
 	if err != nil {

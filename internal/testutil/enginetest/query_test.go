@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/testutil"
-
 	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"hooktape/internal/testutil"
 )
 
 func TestEmptyResult(t *testing.T) {

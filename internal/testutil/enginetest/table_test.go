@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"hooktape/internal/testutil"
-
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"hooktape/internal/testutil"
 )
 
 // insertOnce inserts rows with a deduplication token, as the drain does when it repeats an insert.

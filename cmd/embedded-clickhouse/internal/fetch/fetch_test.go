@@ -15,10 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"hooktape/internal/testutil"
-
 	"github.com/dustin/go-humanize"
 	"golang.org/x/sync/errgroup"
+
+	"hooktape/internal/testutil"
 )
 
 // engine is the content of libchdb.so in the fake npm package.
