@@ -212,8 +212,34 @@ func (a analysis) tagsPanel() string {
 	return "utm"
 }
 
-// fill asks for all panels of the page at once. If that fails, it asks for each, and the page names those that failed.
-// If ClickHouse is too busy or does not answer for the first panel either, fill stops.
+// oneByOne asks for each panel, because a query for all failed for a reason. The page names the panels that fail. If
+// ClickHouse is too busy or does not answer for the first one either, oneByOne stops.
+func (p *analyticsPage) oneByOne(names []string, reason error) (map[string]api.Panel, error) {
+	panels := map[string]api.Panel{}
+	var last error
+	for i, name := range names {
+		panel, err := p.visit.direct.Panel(p.visit.Context(), name, p.asked)
+		if err == nil {
+			panels[name] = panel
+			continue
+		}
+		if problem, _ := api.ProblemOf(err); i == 0 && problem.Status == http.StatusServiceUnavailable {
+			return nil, err
+		}
+		p.Failed = append(p.Failed, strings.ReplaceAll(name, "_", " "))
+		last = err
+	}
+	if !errors.Is(reason, api.ErrApart) {
+		p.visit.Logger.Warn("the panels of analytics are asked for one by one, because a query for all failed", "error",
+			reason)
+	}
+	if len(panels) == 0 {
+		return nil, last
+	}
+	return panels, nil
+}
+
+// fill asks for all panels of the page at once.
 func (p *analyticsPage) fill() error {
 	names := []string{"summary", "over_time", "funnel", "channels", "cohorts", p.tagsPanel()}
 	sel, faults := event.ParseSelection(p.selection(), p.visit.now)
@@ -231,28 +257,10 @@ func (p *analyticsPage) fill() error {
 	})
 	panels, err := p.visit.direct.Panels(ctx, names, p.asked)
 	if err != nil {
-		panels = map[string]api.Panel{}
-		for i, name := range names {
-			panel, failed := p.visit.direct.Panel(ctx, name, p.asked)
-			if i == 0 {
-				if problem, _ := api.ProblemOf(failed); failed != nil && problem.Status == http.StatusServiceUnavailable {
-					return failed
-				}
-				if !errors.Is(err, api.ErrApart) {
-					p.visit.Logger.Warn("the panels of analytics are asked for one by one, because a query for all failed",
-						"error", err)
-				}
-			}
-			if failed != nil {
-				p.Failed = append(p.Failed, strings.ReplaceAll(name, "_", " "))
-				err = failed
-				continue
-			}
-			panels[name] = panel
-		}
-		if len(panels) == 0 {
-			return err
-		}
+		panels, err = p.oneByOne(names, err)
+	}
+	if err != nil {
+		return err
 	}
 	group.Wait()
 	p.Figures = p.kpis(panels["summary"].Rows, requests)
