@@ -63,7 +63,7 @@ type scale struct {
 }
 
 var (
-	full = scale{atMost: 12 * time.Minute, atOnce: 2, rate: 3000, rounds: 6, between: 1500 * time.Millisecond,
+	full = scale{atMost: 30 * time.Minute, atOnce: 2, rate: 3000, rounds: 6, between: 1500 * time.Millisecond,
 		away: 30 * time.Second, frozen: 4 * time.Second,
 		arrivals: 400, down: time.Minute, retryAfter: 5 * time.Second, moved: 15 * time.Second,
 		refusing:   2 * time.Second,
