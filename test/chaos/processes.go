@@ -84,7 +84,7 @@ func clickHouseAway(ctx context.Context, t *trial) error {
 // clickHouseFrozen makes inserts time out that ClickHouse completes later. Hooktape repeats them in the meantime, and
 // their events must not be stored twice.
 func clickHouseFrozen(ctx context.Context, t *trial) error {
-	// An insert that takes longer than the timeout is repeated without end: the timeout is as long as the freeze allows.
+	// An insert that takes longer than the timeout is repeated without end, so the timeout is as long as it may be.
 	timeout := max(time.Second, t.frozen/2)
 	if err := t.begin(ctx, t.dsn()+"?read_timeout="+timeout.String(), hurry); err != nil {
 		return err
