@@ -7,11 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-
 	"hooktape/internal/event"
 	"hooktape/internal/store"
 	"hooktape/internal/testutil"
+	"hooktape/internal/testutil/enginetest"
 	"hooktape/internal/testutil/storetest"
 	"hooktape/replay"
 )
@@ -167,16 +166,7 @@ func TestALeaseWithoutClocks(t *testing.T) {
 
 func execute(t *testing.T, dsn, sql string) {
 	t.Helper()
-	options, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := conn.Exec(context.Background(), sql); err != nil {
+	if err := enginetest.Connect(t, dsn).Exec(context.Background(), sql); err != nil {
 		t.Fatal(err)
 	}
 }

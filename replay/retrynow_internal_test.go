@@ -4,9 +4,8 @@ import (
 	"context"
 	"testing"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-
 	"hooktape/internal/store"
+	"hooktape/internal/testutil/enginetest"
 	"hooktape/internal/testutil/storetest"
 )
 
@@ -16,21 +15,14 @@ func TestRetryCommandsOnce(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	db, dsn := storetest.Open(t)
-	options, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := clickhouse.Open(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := enginetest.Connect(t, dsn)
 	w := bareWorker(t, nil, workerConfig{queue: store.Queue{Endpoint: "crm"}})
 	r := &Runner{store: db, workers: map[store.Queue]*worker{w.config.queue: w}}
 	// want verifies how many commands the worker gets, and returns the steering, which it reads if it gets none.
 	want := func(what string, n int, steering map[string]store.Steered) map[string]store.Steered {
 		t.Helper()
 		if steering == nil {
+			var err error
 			if steering, _, err = db.Steering(ctx); err != nil {
 				t.Fatal(err)
 			}

@@ -212,8 +212,8 @@ func (a analysis) tagsPanel() string {
 	return "utm"
 }
 
-// oneByOne asks for each panel, because a query for all failed for a reason. The page names the panels that fail. If
-// ClickHouse is too busy or does not answer for the first one either, oneByOne stops.
+// oneByOne asks for each panel after a query for all of them has failed, with reason. The page names the panels that
+// fail. If the first one fails because ClickHouse is busy or away, oneByOne returns that error at once.
 func (p *analyticsPage) oneByOne(names []string, reason error) (map[string]api.Panel, error) {
 	panels := map[string]api.Panel{}
 	var last error
@@ -239,7 +239,7 @@ func (p *analyticsPage) oneByOne(names []string, reason error) (map[string]api.P
 	return panels, nil
 }
 
-// fill asks for all panels of the page at once.
+// fill asks for all panels of the page in one query, and fills in what it shows of them.
 func (p *analyticsPage) fill() error {
 	names := []string{"summary", "over_time", "funnel", "channels", "cohorts", p.tagsPanel()}
 	sel, faults := event.ParseSelection(p.selection(), p.visit.now)

@@ -157,7 +157,7 @@ func showEvent(v *visit) error {
 }
 
 // openFailures shows the answer of the last attempt at each endpoint where the event's newest delivery is not
-// successful, and returns these endpoints: first those where it ended, because hooktape sends the others by itself.
+// successful, and returns these endpoints. Those where it has ended come first: hooktape still tries the others.
 func openFailures(deliveries []delivery) []string {
 	var failed, open []string
 	newest := map[string]*delivery{}
