@@ -44,8 +44,9 @@ func TestRetryCommandsOnce(t *testing.T) {
 		}
 	}
 	give(1, "anna", "1 HOUR")
+	want("a command", 1, nil)
 	give(1, "boris", "1 HOUR")
-	early := want("two commands with one number", 2, nil)
+	early := want("another command with its number", 1, nil)
 	want("the same commands", 0, nil)
 	give(2, "anna", "2 HOUR") // its clock was behind
 	give(3, "anna", "25 HOUR")
