@@ -28,7 +28,7 @@ engine: ## fetch the embedded ClickHouse engine into the cache, once (178 MB)
 test: engine vet ## run all tests: unit, fuzz seeds, end to end on the real engine
 	@$(if $(race),,echo "no C compiler: testing without the race detector")
 	GOFLAGS="$$GOFLAGS -ldflags=-w" GORACE="atexit_sleep_ms=0 $$GORACE" HOOKTAPE_EMBEDDED_BIN=$(CURDIR)/bin/embedded-clickhouse \
-		go test $(race) -vet=off -p 3 -parallel 3 -timeout 20m \
+		go test $(race) -vet=off -p 3 -parallel 3 -timeout 40m \
 		./web/... ./replay ./test/... ./cmd/... ./...
 
 .PHONY: chaos
@@ -65,7 +65,7 @@ collector: engine ## try otel/collector.yaml with a real collector, built once (
 
 .PHONY: cluster
 cluster: engine ## run all ClickHouse tests on two shards; make test runs some of them (5 minutes)
-	HOOKTAPE_TEST_WHOLE=1 HOOKTAPE_EMBEDDED_BIN=$(CURDIR)/bin/embedded-clickhouse go test -run OnCluster -count 1 -timeout 20m ./internal/store ./replay ./test/panels
+	HOOKTAPE_TEST_WHOLE=1 HOOKTAPE_EMBEDDED_BIN=$(CURDIR)/bin/embedded-clickhouse go test -run OnCluster -count 1 -timeout 40m ./internal/store ./replay ./test/panels
 
 .PHONY: dashboards
 dashboards: ## generate dashboards/json from the code

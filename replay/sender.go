@@ -29,32 +29,21 @@ type sender struct {
 	retry    RetryPolicy
 }
 
-// deliver makes the next attempt of a delivery and moves it to its next state. It finishes, and records the outcome,
-// even if ctx ends meanwhile. An error means that the recorder failed: what happened is not on disk, and nothing more
-// may be sent.
-func (s *sender) deliver(ctx context.Context, d *event.Delivery, e *event.Event) (outbound.Answer, error) {
-	sending, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cancel(nil)
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, func() { cancel(errStopped) }) })()
-	ctx = context.WithoutCancel(ctx)
+// intend records on disk that the next attempt of a delivery is about to be made.
+func (s *sender) intend(ctx context.Context, d *event.Delivery) error {
 	if err := s.recordLost(ctx, d); err != nil {
-		return outbound.Answer{}, err
+		return err
 	}
 	d.UpdatedAt = time.Now()
 	d.State, d.Attempts, d.NextAt = event.Delivering, d.Attempts+1, time.Time{}
 	if d.LastAttemptAt = d.UpdatedAt; d.FirstAttemptAt.IsZero() && d.Attempts == 1 {
 		d.FirstAttemptAt = d.UpdatedAt
 	}
-	if err := s.record(ctx, d, nil); err != nil {
-		return outbound.Answer{}, err
-	}
-	attempt, answer := s.attempt(sending, d, e)
-	return answer, s.record(ctx, d, attempt)
+	return s.record(ctx, d, nil)
 }
 
 // fail ends a delivery without another attempt.
 func (s *sender) fail(ctx context.Context, d *event.Delivery, why string) error {
-	ctx = context.WithoutCancel(ctx)
 	if err := s.recordLost(ctx, d); err != nil {
 		return err
 	}
@@ -74,9 +63,10 @@ func (s *sender) recordLost(ctx context.Context, d *event.Delivery) error {
 	return s.record(ctx, d, lost)
 }
 
-// record puts a delivery's new state on disk, with the attempt that led to it, and counts a final one.
+// record puts a delivery's new state on disk, with the attempt that led to it, and counts a final one. It does so even
+// if ctx has ended. After an error, what happened is not on disk and nothing more may be sent.
 func (s *sender) record(ctx context.Context, d *event.Delivery, a *event.Attempt) error {
-	err := s.recorder.record(ctx, d, a)
+	err := s.recorder.record(context.WithoutCancel(ctx), d, a)
 	if err == nil && d.State.Final() {
 		s.ended.Add(ctx, 1, metric.WithAttributes(endpointLabel(d.Endpoint), attrState.String(string(d.State))))
 	}
@@ -88,8 +78,13 @@ func (s *sender) newAttempt(d *event.Delivery) *event.Attempt {
 		ReplayID: d.ReplayID, Number: d.Attempts}
 }
 
-// attempt sends the event once and moves the delivery to its next state.
+// attempt sends the event once and moves the delivery to its next state. After the end of ctx it waits for the answer
+// for stopGrace.
 func (s *sender) attempt(ctx context.Context, d *event.Delivery, e *event.Event) (*event.Attempt, outbound.Answer) {
+	sending, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, func() { cancel(errStopped) }) })()
+	ctx = sending
 	endpoint := endpointLabel(d.Endpoint)
 	ctx, span := s.tracer.Start(ctx, "deliver", trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindClient),
 		trace.WithLinks(trace.Link{SpanContext: requestSpan(e)}), trace.WithAttributes(s.client.ServerAttributes()...),

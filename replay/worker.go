@@ -360,13 +360,21 @@ func (w *worker) attempt(ctx context.Context, it *item, admitted outbound.Admiss
 		err := w.sender.fail(ctx, &d, why)
 		return result{delivery: d, err: err}
 	}
-	answer, err := w.sender.deliver(ctx, &d, it.event)
-	if err != nil || answer.Outcome == event.OutcomeUnknown {
+	if err := w.sender.intend(ctx, &d); err != nil {
 		w.sender.Withdraw(admitted)
 		return result{delivery: d, err: err}
 	}
-	logChange(w.logger, w.sender.Report(admitted, answer, time.Now()))
-	return result{delivery: d, failed: !answer.Outcome.OK()}
+	attempt, answer := w.sender.attempt(ctx, &d, it.event)
+	// The breaker learns of the answer before the outcome is on disk: that may take a while, in which it admits others.
+	failed := false
+	if answer.Outcome == event.OutcomeUnknown {
+		w.sender.Withdraw(admitted)
+	} else {
+		failed = !answer.Outcome.OK()
+		logChange(w.logger, w.sender.Report(admitted, answer, time.Now()))
+	}
+	err := w.sender.record(ctx, &d, attempt)
+	return result{delivery: d, failed: failed, err: err}
 }
 
 // pastAttempts returns why a delivery fails without another attempt, or "" if it does not.

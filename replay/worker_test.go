@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
 	"hooktape/internal/event"
+	"hooktape/internal/outbound"
 	"hooktape/internal/spool"
 	"hooktape/internal/testutil"
 )
@@ -65,6 +68,35 @@ func TestAFailedRecordEndsTheWorker(t *testing.T) {
 		}
 	case <-time.After(testutil.Patience):
 		t.Error("the worker did not end")
+	}
+}
+
+// TestRetryAfterBeforeTheRecord verifies that a Retry-After holds from the moment of the answer, even if the disk does
+// not take the outcome.
+func TestRetryAfterBeforeTheRecord(t *testing.T) {
+	t.Parallel()
+	recorder := newRecorder(t)
+	w := bareWorker(t, recorder, workerConfig{})
+	busy := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, _ *http.Request) {
+		recorder.spool.Close()
+		answer.Header().Set("Retry-After", "60")
+		answer.WriteHeader(http.StatusTooManyRequests)
+	}))
+	defer busy.Close()
+	crm := DefaultEndpoint("crm", busy.URL)
+	crm.AllowPrivate = true
+	var err error
+	if w.sender.target, err = newTarget(crm, nil); err != nil {
+		t.Fatal(err)
+	}
+	d := deliveryOf(uuid.New(), time.Now())
+	sent := &event.Event{Received: event.Received{BodySHA256: event.EmptyHash}}
+	r := w.attempt(t.Context(), &item{Delivery: d, event: sent}, outbound.Admission{})
+	if r.err == nil {
+		t.Fatalf("the outcome was recorded: %+v", r)
+	}
+	if _, wait := w.sender.Admit(time.Now()); wait == 0 {
+		t.Error("another attempt may be made during a Retry-After")
 	}
 }
 

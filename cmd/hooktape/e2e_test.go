@@ -94,9 +94,7 @@ func TestEndToEnd(t *testing.T) {
 		assertDelivered(i, target, id, body)
 	}
 
-	if took := i.stop(); took > 10*time.Second {
-		t.Errorf("Ctrl-C took %s", took)
-	}
+	i.stop()
 	i.start("serve")
 	i.eventually("the engine answers again", func() error { return i.db.Ping(context.Background()) })
 	var listed []api.Event

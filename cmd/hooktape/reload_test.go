@@ -79,9 +79,7 @@ func TestReload(t *testing.T) {
 	if err := <-dropped; err != nil {
 		t.Error(err)
 	}
-	if took := i.stop(); took > 10*time.Second {
-		t.Errorf("a stop without ClickHouse took %s", took)
-	}
+	i.stop()
 }
 
 // TestHalfWrittenConfig writes the configuration in pieces, each of which makes a valid file, and empties it. It

@@ -13,7 +13,7 @@ import (
 // at the endpoint after each move, in order. That includes events that the endpoint refused before or after the move,
 // which hooktape reads from ClickHouse again.
 func clocksMoved(ctx context.Context, t *trial) error {
-	if err := t.beginLive(ctx); err != nil {
+	if err := t.beginLive(ctx, hasty); err != nil {
 		return err
 	}
 	for _, ahead := range []time.Duration{2 * time.Hour, 0, -10 * time.Minute, 0} {
@@ -41,7 +41,7 @@ func clocksMoved(ctx context.Context, t *trial) error {
 // clickHouseFrozenLong freezes ClickHouse during inserts, for longer than the timeout of an insert. The events that
 // these inserts stored must be delivered.
 func clickHouseFrozenLong(ctx context.Context, t *trial) error {
-	if err := t.beginLive(ctx); err != nil {
+	if err := t.beginLive(ctx, hasty); err != nil {
 		return err
 	}
 	t.say(t.name, "for %v", t.frozenLong)

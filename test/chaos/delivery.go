@@ -44,14 +44,25 @@ const (
   - name: crm
     url: %s
     allow_private: true
-    timeout: 1s
-    concurrency: 64
+    timeout: %v
+    concurrency: %d
     order: subscriber
     retry: {schedule: [200ms, 500ms, 1s, 2s], max_attempts: 1000}
     breaker: {failures: 10, probe_after: 500ms, probe_max: 2s}
 `
 	// subscribed subscribes the endpoint to all sources.
 	subscribed = "    subscribe: {}\n"
+)
+
+// sending is how requests are sent to an endpoint.
+type sending struct {
+	timeout     time.Duration
+	concurrency int
+}
+
+var (
+	hasty   = sending{timeout: time.Second, concurrency: 64}
+	patient = sending{timeout: time.Minute, concurrency: 8} // reads every answer, also on a busy machine
 )
 
 // judgeReceived counts the results of the deliveries.
@@ -65,23 +76,24 @@ func (t *trial) judgeReceived(ctx context.Context) (any, error) {
 }
 
 // beginDelivery starts a process that delivers to a receiver.
-func (t *trial) beginDelivery(ctx context.Context, settings string) error {
+func (t *trial) beginDelivery(ctx context.Context, how sending, settings string) error {
 	s, err := receiver.Listen()
 	if err != nil {
 		return err
 	}
 	t.delivery = &delivery{receiver: s}
-	t.delivery.Hooktape, err = t.harness.NewDeliverer(ctx, t.dsn(), fmt.Sprintf(endpointSettings, s.URL())+settings)
+	t.delivery.Hooktape, err = t.harness.NewDeliverer(ctx, t.dsn(),
+		fmt.Sprintf(endpointSettings, s.URL(), how.timeout, how.concurrency)+settings)
 	return err
 }
 
 // beginLive starts a load whose events are delivered live. It returns when events arrive at the endpoint.
-func (t *trial) beginLive(ctx context.Context) (err error) {
+func (t *trial) beginLive(ctx context.Context, how sending) (err error) {
 	if t.hooktape, err = t.harness.NewHooktape(ctx, t.dsn(), ""); err != nil {
 		return err
 	}
 	t.addr = t.hooktape.Addr
-	if err := t.beginDelivery(ctx, subscribed); err != nil {
+	if err := t.beginDelivery(ctx, how, subscribed); err != nil {
 		return err
 	}
 	// An endpoint gets only events that are stored after hooktape first saw it.

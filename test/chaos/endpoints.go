@@ -20,7 +20,7 @@ import (
 // The faults of an endpoint, under live traffic ordered by subscriber.
 
 func endpointDown(ctx context.Context, t *trial) error {
-	return t.endpointFails(ctx, func(s *receiver.Receiver) (recover func() error) {
+	return t.endpointFails(ctx, hasty, func(s *receiver.Receiver) (recover func() error) {
 		s.Down()
 		return s.Up
 	})
@@ -28,7 +28,7 @@ func endpointDown(ctx context.Context, t *trial) error {
 
 func endpointFlapping(ctx context.Context, t *trial) error {
 	const every = 300 * time.Millisecond
-	return t.endpointFails(ctx, func(s *receiver.Receiver) (recover func() error) {
+	return t.endpointFails(ctx, hasty, func(s *receiver.Receiver) (recover func() error) {
 		flapping, stop := context.WithCancel(ctx)
 		done := make(chan struct{})
 		go func() {
@@ -40,11 +40,11 @@ func endpointFlapping(ctx context.Context, t *trial) error {
 }
 
 func endpointHanging(ctx context.Context, t *trial) error {
-	return t.endpointFails(ctx, behaves(receiver.Hang))
+	return t.endpointFails(ctx, hasty, behaves(receiver.Hang))
 }
 
 func endpointBusy(ctx context.Context, t *trial) error {
-	return t.endpointFails(ctx, behaves(receiver.Busy(t.retryAfter)))
+	return t.endpointFails(ctx, patient, behaves(receiver.Busy(t.retryAfter)))
 }
 
 func behaves(b receiver.Behaviour) func(*receiver.Receiver) func() error {
@@ -55,8 +55,9 @@ func behaves(b receiver.Behaviour) func(*receiver.Receiver) func() error {
 }
 
 // endpointFails makes the endpoint fail for a while. The traffic continues until the endpoint gets events again.
-func (t *trial) endpointFails(ctx context.Context, fail func(*receiver.Receiver) (recover func() error)) error {
-	if err := t.beginLive(ctx); err != nil {
+func (t *trial) endpointFails(ctx context.Context, how sending,
+	fail func(*receiver.Receiver) (recover func() error)) error {
+	if err := t.beginLive(ctx, how); err != nil {
 		return err
 	}
 	recover := fail(t.delivery.receiver)
@@ -76,7 +77,7 @@ func replayKilled(ctx context.Context, t *trial) error {
 	if err := t.fillFor(ctx); err != nil {
 		return err
 	}
-	if err := t.beginDelivery(ctx, ""); err != nil {
+	if err := t.beginDelivery(ctx, hasty, ""); err != nil {
 		return err
 	}
 	t.delivery.receiver.Refuse(func(subscriber uint64) bool { return subscriber%41 == 0 })

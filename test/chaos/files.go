@@ -87,7 +87,7 @@ func (t *trial) reported() (lost int, more bool, err error) {
 // configWritten truncates the configuration files of all processes and writes them again, slowly and in pieces. No
 // request may be refused because of it, and every event must be delivered.
 func configWritten(ctx context.Context, t *trial) error {
-	if err := t.beginLive(ctx); err != nil {
+	if err := t.beginLive(ctx, hasty); err != nil {
 		return err
 	}
 	for i := range t.suite.rounds {

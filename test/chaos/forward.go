@@ -29,7 +29,7 @@ const (
 	promised = 100 * time.Millisecond
 	// lateness is what a loaded machine may add: it suspends three processes in turn. A bot that is not answered at the
 	// deadline waits far longer.
-	lateness = time.Second
+	lateness = 10 * time.Second
 	// forwardSettings continue the configuration of the source.
 	forwardSettings = `    forward:
       to: backend

@@ -68,7 +68,7 @@ var (
 		arrivals: 400, down: time.Minute, retryAfter: 5 * time.Second, moved: 15 * time.Second,
 		refusing:   2 * time.Second,
 		frozenLong: 90 * time.Second, replayed: 50_000, replayRate: 3000, kills: 10, bots: 64}
-	brief = scale{atMost: 9 * time.Minute, atOnce: 4, rate: 250, rounds: 2, between: 300 * time.Millisecond,
+	brief = scale{atMost: 30 * time.Minute, atOnce: 4, rate: 250, rounds: 2, between: 300 * time.Millisecond,
 		away: 2 * time.Second, frozen: time.Second,
 		arrivals: 30, down: 3 * time.Second, retryAfter: time.Second, moved: time.Second,
 		refusing:   500 * time.Millisecond,

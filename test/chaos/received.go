@@ -141,31 +141,33 @@ func disordered(taken []*selected) (n int) {
 	return n
 }
 
-const (
-	// underWay is how long a request sent before the 429 may take on a busy machine.
-	underWay = time.Second
-	// rounding allows for the next attempt's time, which is stored in milliseconds.
-	rounding = 5 * time.Millisecond
-)
+// rounding allows for the next attempt's time, which is stored in milliseconds.
+const rounding = 5 * time.Millisecond
 
-// early counts the requests that came before the Retry-After of an earlier answer had passed: all of the same event,
-// and those of other events that were not yet sent at the first such answer.
+// early counts the requests that came before a Retry-After had passed: those of an event that had got one, and those
+// beyond what may have been under way. While an endpoint is busy it gives every request a Retry-After. A sender
+// that has read one sends nothing until it has passed, so each of the requests that it makes at a time gets one at most
+// meanwhile, however slow the machine is.
 func early(receipts []receiver.Receipt) (n int) {
 	own := map[uuid.UUID]time.Time{}
-	var began, until time.Time
+	var until time.Time
+	underWay := 0
 	for _, got := range receipts {
-		held := got.At.Before(until.Add(-rounding))
-		if got.At.Before(own[got.Event].Add(-rounding)) || held && got.At.Sub(began) > underWay {
+		again := got.At.Before(own[got.Event].Add(-rounding))
+		if again {
 			n++
 		}
 		if got.RetryAfter == 0 {
 			continue
 		}
-		if !held {
-			began = got.At
+		passed := got.At.Add(got.RetryAfter)
+		own[got.Event] = passed
+		if !got.At.Before(until.Add(-rounding)) {
+			until, underWay = passed, 0
 		}
-		until = got.At.Add(got.RetryAfter)
-		own[got.Event] = until
+		if underWay++; underWay > patient.concurrency && !again {
+			n++
+		}
 	}
 	return n
 }

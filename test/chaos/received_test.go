@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -16,22 +17,29 @@ func TestEarly(t *testing.T) {
 			RetryAfter: retryAfter}
 	}
 	const wait = 5 * time.Second
+	few := patient.concurrency
+	others := func(n int, s float64) (list []receiver.Receipt) {
+		for range n {
+			list = append(list, at(uuid.New(), s, wait))
+		}
+		return list
+	}
 	for name, c := range map[string]struct {
-		receipts []receiver.Receipt
+		receipts [][]receiver.Receipt
 		want     int
 	}{
-		"no Retry-After":        {[]receiver.Receipt{at(a, 0, 0), at(b, 1, 0), at(a, 2, 0)}, 0},
-		"Retry-After respected": {[]receiver.Receipt{at(a, 0, wait), at(a, 5.1, 0), at(b, 5.2, 0)}, 0},
-		"other event, already under way": {[]receiver.Receipt{at(a, 0, wait), at(b, 0.5, wait), at(a, 5.6, 0)},
-			0},
-		"other event, sent after the answer": {[]receiver.Receipt{at(a, 0, wait), at(b, 2, 0)}, 1},
-		"same event too early":               {[]receiver.Receipt{at(a, 0, wait), at(a, 0.5, 0)}, 1},
-		"two answers, the last counts": {[]receiver.Receipt{at(a, 0, wait), at(b, 0.9, wait), at(a, 5.5, 0)},
-			1},
-		"second Retry-After not respected":      {[]receiver.Receipt{at(a, 0, wait), at(a, 6, wait), at(b, 8, 0)}, 1},
-		"second Retry-After, already under way": {[]receiver.Receipt{at(a, 0, wait), at(a, 6, wait), at(b, 6.5, 0)}, 0},
+		"no Retry-After":        {[][]receiver.Receipt{{at(a, 0, 0), at(b, 1, 0), at(a, 2, 0)}}, 0},
+		"Retry-After respected": {[][]receiver.Receipt{{at(a, 0, wait), at(a, 5.1, 0), at(b, 5.2, 0)}}, 0},
+		"others under way":      {[][]receiver.Receipt{others(1, 0), others(few-1, 4)}, 0},
+		"one more than that":    {[][]receiver.Receipt{others(1, 0), others(few, 4)}, 1},
+		"others after it":       {[][]receiver.Receipt{others(few, 0), others(few, 5), others(few, 10)}, 0},
+		"too early after the second": {[][]receiver.Receipt{others(few, 0), others(few, 5), others(2, 9)},
+			2},
+		"same event too early":             {[][]receiver.Receipt{{at(a, 0, wait), at(a, 0.5, 0)}}, 1},
+		"it counts once":                   {[][]receiver.Receipt{{at(a, 0, wait)}, others(few-1, 1), {at(a, 2, wait)}}, 1},
+		"same event, by its latest answer": {[][]receiver.Receipt{{at(a, 0, wait), at(a, 6, wait), at(a, 8, 0)}}, 1},
 	} {
-		if got := early(c.receipts); got != c.want {
+		if got := early(slices.Concat(c.receipts...)); got != c.want {
 			t.Errorf("%s: %d too early, want %d", name, got, c.want)
 		}
 	}

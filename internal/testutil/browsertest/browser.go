@@ -221,10 +221,9 @@ func (b *Browser) Script(expression string, result any) {
 	b.Run(chromedp.Evaluate(expression, result))
 }
 
-// Await waits until a JavaScript expression is true, and returns how long that took.
-func (b *Browser) Await(expression string) time.Duration {
+// Await waits until a JavaScript expression is true.
+func (b *Browser) Await(expression string) {
 	b.t.Helper()
-	begun := time.Now()
 	err := testutil.Await(b.t, func() error {
 		var now bool
 		err := b.try(answerTime, chromedp.Evaluate("!!("+expression+")", &now)) // fails while another page loads
@@ -236,7 +235,6 @@ func (b *Browser) Await(expression string) time.Duration {
 	if err != nil {
 		b.t.Fatalf("waiting for %s: %v\n%s", expression, err, b.snapshot())
 	}
-	return time.Since(begun)
 }
 
 // AwaitText waits until an element contains a text.
