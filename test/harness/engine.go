@@ -11,7 +11,7 @@ import (
 )
 
 // startPatience is the timeout of a process's start. A loaded machine needs some seconds.
-const startPatience = time.Minute
+const startPatience = 4 * time.Minute
 
 // Engine is the embedded ClickHouse.
 type Engine struct {

@@ -2,14 +2,18 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"hooktape/internal/event"
 	"hooktape/web/api"
@@ -63,9 +67,31 @@ func (v *visit) analysis(further ...string) (analysis, error) {
 
 // choose fills in the defaults of the analysis, and finds what there is to choose from.
 func (a *analysis) choose() (err error) {
-	a.AnalysisChoices, err = a.visit.direct.AnalysisChoices(a.visit.Context(), a.asked)
+	without := a.withoutRange()
+	if a.AnalysisChoices, err = a.visit.direct.AnalysisChoices(a.visit.Context(), a.asked); err != nil {
+		return err
+	}
+	a.visit.analyzed.Store(&analyzed{without, a.AnalysisChoices})
 	a.asked = a.asked.With(a.AnalysisChoices)
-	return err
+	return nil
+}
+
+// analyzed has the choices for the last address of the page.
+type analyzed struct {
+	withoutRange string
+	choices      api.AnalysisChoices
+}
+
+// withoutRange returns what the address asks for, but not the range.
+func (a *analysis) withoutRange() string { return without(a.asked.Values(), "from", "until").Encode() }
+
+// expected returns the analysis that choose will probably make, by those of the last page.
+func (a *analysis) expected() (api.Analysis, bool) {
+	last := a.visit.analyzed.Load()
+	if last == nil || last.withoutRange != a.withoutRange() || len(last.choices.Goals) == 0 {
+		return a.asked, false
+	}
+	return a.asked.With(last.choices), true
 }
 
 // without returns a copy of the query without some parameters.
@@ -176,6 +202,8 @@ func showAnalytics(v *visit) error {
 	if err != nil {
 		return err
 	}
+	names := []string{"summary", "over_time", "funnel", "channels", "cohorts", a.tagsPanel()}
+	early := a.early(names)
 	if err := a.choose(); err != nil {
 		return err
 	}
@@ -193,10 +221,35 @@ func showAnalytics(v *visit) error {
 		p.First = first.IsZero()
 		return cmp.Or(err, v.show("analytics", "Analytics", p))
 	}
-	if err := p.fill(); err != nil {
+	if err := p.fill(names, early); err != nil {
 		return err
 	}
 	return v.show("analytics", "Analytics", p)
+}
+
+// early asks for the panels of the analysis that is expected, before it is known which one the page has: ClickHouse
+// takes about as long to plan their query, with one thread, as to find the source and the goals. The function that it
+// returns has the panels, those of another query if the page has another analysis.
+func (a *analysis) early(names []string) func(asked api.Analysis) (map[string]api.Panel, error) {
+	ctx, cancel := context.WithCancel(a.visit.Context())
+	var panels map[string]api.Panel
+	var asking errgroup.Group
+	expected, ok := a.expected()
+	if ok {
+		asking.Go(func() (err error) {
+			panels, err = a.visit.direct.Panels(ctx, names, expected)
+			return err
+		})
+	}
+	return func(asked api.Analysis) (map[string]api.Panel, error) {
+		defer cancel()
+		if ok && reflect.DeepEqual(asked, expected) {
+			err := asking.Wait()
+			return panels, err
+		}
+		cancel()
+		return a.visit.direct.Panels(a.visit.Context(), names, asked)
+	}
 }
 
 // tagFilters are the filters of the page by messenger and tags.
@@ -239,9 +292,8 @@ func (p *analyticsPage) oneByOne(names []string, reason error) (map[string]api.P
 	return panels, nil
 }
 
-// fill asks for all panels of the page in one query, and fills in what it shows of them.
-func (p *analyticsPage) fill() error {
-	names := []string{"summary", "over_time", "funnel", "channels", "cohorts", p.tagsPanel()}
+// fill fills in what the page shows of the panels, which ask returns for an analysis.
+func (p *analyticsPage) fill(names []string, ask func(api.Analysis) (map[string]api.Panel, error)) error {
 	sel, faults := event.ParseSelection(p.selection(), p.visit.now)
 	if err := api.CheckSelection(faults); err != nil {
 		return err
@@ -255,7 +307,7 @@ func (p *analyticsPage) fill() error {
 			requests = &n
 		}
 	})
-	panels, err := p.visit.direct.Panels(ctx, names, p.asked)
+	panels, err := ask(p.asked)
 	if err != nil {
 		panels, err = p.oneByOne(names, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"hooktape/internal/event"
@@ -45,6 +46,7 @@ type console struct {
 	keys      api.Keyring
 	sessions  *sessions
 	templates map[string]*template.Template // by page
+	analyzed  atomic.Pointer[analyzed]
 }
 
 // New returns the handler of all pages.
