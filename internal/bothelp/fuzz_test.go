@@ -37,7 +37,7 @@ func FuzzDecode(f *testing.F) {
 		before := bytes.Clone(body)
 		start := time.Now()
 		got := bothelp.Decode(req)
-		if took := time.Since(start); took > time.Minute {
+		if took := time.Since(start); took > 5*time.Second {
 			t.Errorf("took %v", took)
 		}
 		if !bytes.Equal(body, before) {

@@ -27,9 +27,9 @@ const (
 	longDeadline = 20 * time.Second
 	// promised is how much later than at the deadline a bot may have its reply.
 	promised = 100 * time.Millisecond
-	// lateness is what a loaded machine may add: it suspends three processes in turn. A bot that is not answered at the
-	// deadline waits far longer.
-	lateness = 10 * time.Second
+	// lateness is what a busy machine may add: it suspends three processes in turn. A bot that gets nothing at the
+	// deadline waits for half a minute.
+	lateness = time.Second
 	// forwardSettings continue the configuration of the source.
 	forwardSettings = `    forward:
       to: backend

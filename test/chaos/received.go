@@ -144,10 +144,10 @@ func disordered(taken []*selected) (n int) {
 // rounding allows for the next attempt's time, which is stored in milliseconds.
 const rounding = 5 * time.Millisecond
 
-// early counts the requests that came before a Retry-After had passed: those of an event that had got one, and those
-// beyond what may have been under way. While an endpoint is busy it gives every request a Retry-After. A sender
-// that has read one sends nothing until it has passed, so each of the requests that it makes at a time gets one at most
-// meanwhile, however slow the machine is.
+// early counts the requests that came before a Retry-After had passed. A repeated event is always too early. Other
+// events are too early if they are more than the requests that hooktape makes at a time: that many may have been sent
+// before it read the answer. After that it sends nothing until the Retry-After has passed. A busy endpoint answers all
+// requests with Retry-After, so no place for a request becomes free earlier, even on a slow machine.
 func early(receipts []receiver.Receipt) (n int) {
 	own := map[uuid.UUID]time.Time{}
 	var until time.Time

@@ -82,7 +82,7 @@ type analyzed struct {
 	choices      api.AnalysisChoices
 }
 
-// withoutRange returns what the address asks for, but not the range.
+// withoutRange returns the parameters of the analysis without its range.
 func (a *analysis) withoutRange() string { return without(a.asked.Values(), "from", "until").Encode() }
 
 // expected returns the analysis that choose will probably make, by those of the last page.
@@ -203,7 +203,8 @@ func showAnalytics(v *visit) error {
 		return err
 	}
 	names := []string{"summary", "over_time", "funnel", "channels", "cohorts", a.tagsPanel()}
-	early := a.early(names)
+	ask, stop := a.early(names)
+	defer stop()
 	if err := a.choose(); err != nil {
 		return err
 	}
@@ -221,16 +222,16 @@ func showAnalytics(v *visit) error {
 		p.First = first.IsZero()
 		return cmp.Or(err, v.show("analytics", "Analytics", p))
 	}
-	if err := p.fill(names, early); err != nil {
+	if err := p.fill(names, ask); err != nil {
 		return err
 	}
 	return v.show("analytics", "Analytics", p)
 }
 
 // early asks for the panels of the analysis that is expected, before it is known which one the page has: ClickHouse
-// takes about as long to plan their query, with one thread, as to find the source and the goals. The function that it
-// returns has the panels, those of another query if the page has another analysis.
-func (a *analysis) early(names []string) func(asked api.Analysis) (map[string]api.Panel, error) {
+// takes about as long to plan their query, with one thread, as to find the source and the goals. ask returns the panels
+// of an analysis; if it is another one than expected, by another query. stop ends a query that is not needed.
+func (a *analysis) early(names []string) (ask func(api.Analysis) (map[string]api.Panel, error), stop func()) {
 	ctx, cancel := context.WithCancel(a.visit.Context())
 	var panels map[string]api.Panel
 	var asking errgroup.Group
@@ -241,15 +242,18 @@ func (a *analysis) early(names []string) func(asked api.Analysis) (map[string]ap
 			return err
 		})
 	}
+	stop = func() {
+		cancel()
+		_ = asking.Wait() // the error is of no interest
+	}
 	return func(asked api.Analysis) (map[string]api.Panel, error) {
-		defer cancel()
 		if ok && reflect.DeepEqual(asked, expected) {
 			err := asking.Wait()
 			return panels, err
 		}
-		cancel()
+		stop()
 		return a.visit.direct.Panels(a.visit.Context(), names, asked)
-	}
+	}, stop
 }
 
 // tagFilters are the filters of the page by messenger and tags.
@@ -265,8 +269,8 @@ func (a analysis) tagsPanel() string {
 	return "utm"
 }
 
-// oneByOne asks for each panel after a query for all of them has failed, with reason. The page names the panels that
-// fail. If the first one fails because ClickHouse is busy or away, oneByOne returns that error at once.
+// oneByOne asks for each panel alone. reason is the error of the query for all of them. The page names the panels that
+// fail. If ClickHouse is busy or away, the first panel fails, and oneByOne returns that error at once.
 func (p *analyticsPage) oneByOne(names []string, reason error) (map[string]api.Panel, error) {
 	panels := map[string]api.Panel{}
 	var last error
@@ -292,7 +296,7 @@ func (p *analyticsPage) oneByOne(names []string, reason error) (map[string]api.P
 	return panels, nil
 }
 
-// fill fills in what the page shows of the panels, which ask returns for an analysis.
+// fill computes the contents of the page from its panels. ask returns them for an analysis.
 func (p *analyticsPage) fill(names []string, ask func(api.Analysis) (map[string]api.Panel, error)) error {
 	sel, faults := event.ParseSelection(p.selection(), p.visit.now)
 	if err := api.CheckSelection(faults); err != nil {

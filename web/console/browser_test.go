@@ -78,9 +78,11 @@ func TestTail(t *testing.T) {
 	f.insert(newLead("1", "Первая", time.Minute))
 	b := f.browserOnList(readSecret)
 	b.AwaitText("#rows", "Первая")
+	b.Script(`window.asked = []; document.addEventListener('htmx:beforeRequest', () => asked.push(performance.now()))`, nil)
 	f.insert(newLead("2", "Вторая", 0))
 	b.Await(`document.querySelector('#rows tr').textContent.includes('Вторая')`)
-	f.insert(newLead("3", "Поздняя", 90*time.Second)) // received before events that are already shown
+	b.Await(`asked.some((at, i) => at - asked[i - 1] < 3000)`) // the page asks for new events every two seconds
+	f.insert(newLead("3", "Поздняя", 90*time.Second))          // received before events that are already shown
 	b.Await(`[...document.querySelectorAll('#rows tr')].map(r => r.textContent.match(/Первая|Вторая|Поздняя/)[0]).join() === 'Вторая,Первая,Поздняя'`)
 	b.AwaitText("#news", "1 new event")
 
