@@ -21,7 +21,7 @@ import (
 // selectionFlags are the flags that select events. A repeated flag matches any of its values.
 type selectionFlags struct {
 	kong.Plugins        // a struct with a field for each of event.Filters; see newSelectionFlags
-	IDsFile      string `name:"ids-file" group:"Which events" placeholder:"FILE" help:"Events whose ids stand in this file, one a line; - reads them from standard input."`
+	IDsFile      string `name:"ids-file" group:"Which events (repeat a flag for several values)" placeholder:"FILE" help:"Events whose ids stand in this file, one a line; - reads them from standard input."`
 }
 
 // flagHelp adds to the help of a filter which values its flag takes that the API does not.
@@ -32,14 +32,14 @@ var flagHelp = map[string]string{
 }
 
 func newSelectionFlags() selectionFlags {
-	return selectionFlags{Plugins: filterFlags(event.Filters, "Which events")}
+	return selectionFlags{Plugins: filterFlags(event.Filters, "Which events (repeat a flag for several values)")}
 }
 
 // deliveryFlags are the flags that select deliveries.
 type deliveryFlags struct{ kong.Plugins }
 
 func newDeliveryFlags() deliveryFlags {
-	return deliveryFlags{filterFlags(event.DeliveryFilters, "Which deliveries")}
+	return deliveryFlags{filterFlags(event.DeliveryFilters, "Which deliveries (repeat a flag for several values)")}
 }
 
 func (f deliveryFlags) selection(e *env, now time.Time) (event.DeliverySelection, error) {

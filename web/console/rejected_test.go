@@ -191,13 +191,16 @@ func TestSuggestions(t *testing.T) {
 	f := newFixture(t)
 	e := newLead("7", "Анна", time.Minute)
 	e.UTMSource, e.Step = `"><b>vk</b>`, "вебинар"
-	f.insert(e, newLead("8", "Иван", time.Minute))
+	removed := newLead("9", "Мария", time.Minute)
+	removed.Source, removed.Step = "removed", "start"
+	f.insert(e, newLead("8", "Иван", time.Minute), removed)
 	b := f.browser(readSecret)
 	b.Open(f.url + "/?step=paid&step=start")
 	b.Click(".filters summary")
 	b.Await(`[...document.querySelectorAll('#suggest-utm_source option')].map(o => o.value).sort().join() === '"><b>vk</b>,vk'`)
 	b.Await(`document.querySelector('input[name="f.step"][list]').list.querySelector('option[value="вебинар"]')`)
 	b.Await(`document.querySelectorAll('input[name="f.step"][value=paid]').length === 1`)
+	b.Await(`[...document.querySelectorAll('input[name="f.source"][type=checkbox]')].map(i => i.value).join() === 'demo,price,removed'`)
 	b.Run(chromedp.Click(`input[name="f.step"][value=start]`, chromedp.ByQuery),
 		chromedp.Click(`input[name="f.step"][value="вебинар"]`, chromedp.ByQuery),
 		chromedp.Click(`input[name="f.utm_source"][value=vk]`, chromedp.ByQuery),

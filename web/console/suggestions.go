@@ -10,7 +10,7 @@ var suggested = []string{"source", "step", "channel", "utm_source", "utm_medium"
 type suggestion struct {
 	Filter string
 	Values []string
-	Ticks  []string // the first that are not ticked in the form; the form has all sources
+	Ticks  []string // the first that the form does not have
 }
 
 const maxTicks = 5
@@ -24,11 +24,14 @@ func showSuggestions(v *visit) error {
 	list := make([]suggestion, len(suggested))
 	for i, filter := range suggested {
 		list[i] = suggestion{Filter: filter, Values: found[filter]}
+		shown := v.URL.Query()["f."+filter]
 		if filter == "source" {
-			continue
+			for _, s := range v.Sources() {
+				shown = append(shown, s.Name)
+			}
 		}
 		for _, value := range found[filter] {
-			if len(list[i].Ticks) < maxTicks && !slices.Contains(v.URL.Query()["f."+filter], value) {
+			if len(list[i].Ticks) < maxTicks && !slices.Contains(shown, value) {
 				list[i].Ticks = append(list[i].Ticks, value)
 			}
 		}
