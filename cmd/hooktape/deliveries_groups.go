@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,7 +63,11 @@ func (c deliveriesGroupsCmd) Run(e *env) error {
 		if err := t.end(); err != nil {
 			return err
 		}
-		sel.Groups = []string{groups[0].Key}
+		open := slices.IndexFunc(groups, func(g api.FailureGroup) bool { return g.Count > g.Resolved })
+		if open < 0 {
+			return nil
+		}
+		sel.Groups = []string{groups[open].Key}
 		fmt.Fprintf(e.stderr, "to send one of them again: hooktape deliveries retry %s\n",
 			safe(strings.Join(flagsOf(event.DeliveryFilters, sel), " ")))
 		return nil

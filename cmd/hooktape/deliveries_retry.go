@@ -97,7 +97,7 @@ func printRetried(w io.Writer, r api.Retried, dry bool) {
 		refused += one.Count
 	}
 	if left := r.Sent + refused; r.Failed > left {
-		line(r.Failed-left, "that have failed, and were sent again since or have no body any more")
+		line(r.Failed-left, "that failed, and were sent again since or have lost their body to retention")
 	}
 	for _, one := range r.Refused {
 		fmt.Fprintf(w, "deliveries to %s that cannot be sent now: %d (%s)\n", safe(one.Endpoint), one.Count,

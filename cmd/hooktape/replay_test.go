@@ -190,6 +190,9 @@ func TestReplayCommands(t *testing.T) {
 	if n := target.count(); n != 30 {
 		t.Errorf("the CRM got %d events, want 30", n)
 	}
+	if r := i.try("deliveries", "groups"); r.code != 0 || !strings.Contains(r.out, "503") || r.err != "" {
+		t.Errorf("failures that are all resolved: %d %s%s", r.code, r.out, r.err)
+	}
 
 	// Ids from standard input, commands to a running replay, and a comparison.
 	detached := i.resultOf(i.program(append(remote, "replay", "create", "--ids-file", "-", "--to", "v2", "--rate", "2",

@@ -345,7 +345,7 @@ func retryDeliveries(v *visit) error {
 		return v.redirect("/replays")
 	case done.Asked+done.Waiting == 0:
 		return api.Invalidf("nothing was sent: these deliveries were delivered, or sent again, " +
-			"or have no body any more")
+			"or have lost their body to retention")
 	}
 	return v.redirect(backOf(v.Request))
 }
