@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"io/fs"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
@@ -26,6 +27,9 @@ func (s *Store) MigrateUpTo(ctx context.Context, version int64) error {
 	}
 	return err
 }
+
+// RefusedAt makes the server refuse a query of several panels at a time.
+func (s *Store) RefusedAt(at time.Time) { s.apart.Store(&at) }
 
 // Spread returns the statements of a migration, or of the text of one, for a cluster.
 func Spread(name, database string, files fs.FS, file string) ([]string, error) {
