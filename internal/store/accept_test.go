@@ -23,8 +23,9 @@ func TestLostAfterItsToken(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d.exec(t, "ALTER TABLE events DELETE WHERE 1 SETTINGS mutations_sync = 2")
-	d.exec(t, "ALTER TABLE quarantine DELETE WHERE 1 SETTINGS mutations_sync = 2")
+	for _, table := range []string{"events", "quarantine"} {
+		d.exec(t, "ALTER TABLE "+d.localTable(table)+" DELETE WHERE 1 SETTINGS mutations_sync = 2")
+	}
 	if fresh, err := d.AcceptEvent(background, e); err != nil || !fresh {
 		t.Errorf("after the loss: accepted %v, %v", fresh, err)
 	}

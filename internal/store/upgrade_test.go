@@ -204,7 +204,8 @@ func TestHalfCreatedSchema(t *testing.T) {
 	t.Parallel()
 	d := newDB(t)
 	want := d.tables(t)
-	d.exec(t, "ALTER TABLE goose_db_version DELETE WHERE version_id > 25 SETTINGS mutations_sync = 1")
+	d.exec(t, "ALTER TABLE "+d.localTable("goose_db_version")+
+		" DELETE WHERE version_id > 25 SETTINGS mutations_sync = 1")
 	d.exec(t, "DROP TABLE swept")
 	if applied, err := d.Migrate(background); err != nil || applied == 0 {
 		t.Fatalf("%d migrations applied, %v", applied, err)

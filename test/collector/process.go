@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"time"
 
 	"hooktape/internal/testutil"
@@ -18,8 +19,15 @@ type collector struct {
 }
 
 // startCollector starts the collector with a folder for its queue. It returns when the collector accepts telemetry.
-// addr is the address of the one before; empty: choose one.
-func (t *trial) startCollector(ctx context.Context, clickhouse, dir, addr string) (c *collector, err error) {
+// dsn is the data source name of an engine. addr is the address of the one before; empty: choose one.
+func (t *trial) startCollector(ctx context.Context, dsn, dir, addr string) (c *collector, err error) {
+	clickhouse, err := url.Parse(dsn)
+	if err != nil {
+		return nil, err
+	}
+	user := clickhouse.User
+	clickhouse.User = nil
+	password, _ := user.Password()
 	grpc, err := testutil.FreeAddr()
 	if err != nil {
 		return nil, err
@@ -29,9 +37,9 @@ func (t *trial) startCollector(ctx context.Context, clickhouse, dir, addr string
 			return nil, err
 		}
 	}
-	t.harness.Env = []string{"HOOKTAPE_COLLECTOR_CLICKHOUSE=" + clickhouse, "HOOKTAPE_COLLECTOR_USER=default",
-		"HOOKTAPE_COLLECTOR_PASSWORD=", "HOOKTAPE_COLLECTOR_DIR=" + dir, "HOOKTAPE_COLLECTOR_GRPC=" + grpc,
-		"HOOKTAPE_COLLECTOR_HTTP=" + addr}
+	t.harness.Env = []string{"HOOKTAPE_COLLECTOR_CLICKHOUSE=" + clickhouse.String(),
+		"HOOKTAPE_COLLECTOR_USER=" + user.Username(), "HOOKTAPE_COLLECTOR_PASSWORD=" + password,
+		"HOOKTAPE_COLLECTOR_DIR=" + dir, "HOOKTAPE_COLLECTOR_GRPC=" + grpc, "HOOKTAPE_COLLECTOR_HTTP=" + addr}
 	defer func() { t.harness.Env = nil }()
 	c = &collector{addr: addr}
 	if c.Process, err = t.harness.StartProgram(t.program, "--config="+t.file); err != nil {
