@@ -72,14 +72,12 @@ dashboards: ## generate dashboards/json from the code
 	go generate ./dashboards
 
 .PHONY: fuzz
-fuzz: ## fuzz each decoder for a minute
-	go test ./internal/bothelp -fuzz FuzzDecode$$ -fuzztime 60s -fuzzminimizetime 1s
-	go test ./internal/bothelp -fuzz FuzzVerifySignature -fuzztime 60s -fuzzminimizetime 1s
-	go test ./internal/event -fuzz FuzzUnmarshal -fuzztime 60s -fuzzminimizetime 1s
-	go test ./internal/spool -run Fuzz -fuzz FuzzRecord$$ -fuzztime 60s -fuzzminimizetime 1s
-	go test ./internal/spool -run Fuzz -fuzz FuzzRecordKey -fuzztime 60s -fuzzminimizetime 1s
-	go test ./internal/spool -run Fuzz -fuzz FuzzState -fuzztime 60s -fuzzminimizetime 1s
-	go test ./internal/spool -run Fuzz -fuzz FuzzReadLog -fuzztime 60s -fuzzminimizetime 1s
+FUZZTIME ?= 60s
+fuzz: ## fuzz each fuzz test for a minute
+	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z]*' . | while IFS=: read -r file name; do \
+		echo "$$file $${name#func }"; \
+		go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$${name#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s \
+			</dev/null || exit 1; done
 
 .PHONY: vet
 vet: ## check format and run go vet
