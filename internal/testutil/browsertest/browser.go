@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -182,12 +183,32 @@ func (b *Browser) Elsewhere(base string) (list []string) {
 	return list
 }
 
-// Run executes actions, which must succeed in time.
+// Run executes actions, which must succeed in time. It repeats an action that comes to nothing because
+// the page replaces its element, or loads again, meanwhile.
 func (b *Browser) Run(actions ...chromedp.Action) {
 	b.t.Helper()
-	if err := b.try(testutil.Timeout(b.t), actions...); err != nil {
-		b.t.Fatalf("in the browser: %v\n%s", err, b.snapshot())
+	for _, action := range actions {
+		if err := b.repeat(action); err != nil {
+			b.t.Fatalf("in the browser: %v\n%s", err, b.snapshot())
+		}
 	}
+}
+
+// repeat executes an action until the page does not change meanwhile.
+func (b *Browser) repeat(action chromedp.Action) error {
+	err := b.try(testutil.Timeout(b.t), action)
+	for deadline := time.Now().Add(testutil.Timeout(b.t)); changed(err) && time.Now().Before(deadline); {
+		err = b.try(testutil.Timeout(b.t), action)
+	}
+	return err
+}
+
+// changed reports whether the element or the page of an action was gone when it was to be used. Chromium has several
+// texts for that.
+func changed(err error) bool {
+	return err != nil && slices.ContainsFunc([]string{"node with given id", "context with specified id",
+		"default execution context", "context was destroyed", "navigated or closed"},
+		func(text string) bool { return strings.Contains(err.Error(), text) })
 }
 
 func (b *Browser) try(within time.Duration, actions ...chromedp.Action) error {
@@ -258,23 +279,12 @@ func (b *Browser) Press(key string) {
 		input.DispatchKeyEvent(input.KeyUp).WithKey(key))
 }
 
-// Click clicks the first element that a selector finds, and waits for the page that it opens, if any. It tries again if
-// the page replaces the element before the click.
+// Click clicks the first element that a selector finds, and waits for the page that it opens, if any.
 func (b *Browser) Click(selector string) {
 	b.t.Helper()
-	click := func() error { return b.try(testutil.Timeout(b.t), chromedp.Click(selector, chromedp.ByQuery)) }
-	err := click()
-	for deadline := time.Now().Add(testutil.Timeout(b.t)); replaced(err) && time.Now().Before(deadline); {
-		err = click()
-	}
-	if err != nil {
+	if err := b.repeat(chromedp.Click(selector, chromedp.ByQuery)); err != nil {
 		b.t.Fatalf("click %s: %v\n%s", selector, err, b.snapshot())
 	}
-}
-
-// replaced reports whether an element was no longer on the page when it was to be used.
-func replaced(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "Could not find node with given id")
 }
 
 // Resize sets the size of the window, in CSS pixels.
