@@ -36,17 +36,3 @@ func TestBreakerIsLogged(t *testing.T) {
 		t.Errorf("got the log\n%s", log.String())
 	}
 }
-
-func TestPacerKeepsTheTimeBetweenEvents(t *testing.T) {
-	p := pacer{factor: 10}
-	received := noon.Add(-time.Hour)
-	if due := p.due(received, noon); !due.Equal(noon) {
-		t.Errorf("first event due at %s", due)
-	}
-	if due := p.due(received.Add(time.Minute), noon.Add(time.Second)); !due.Equal(noon.Add(6 * time.Second)) {
-		t.Errorf("an event a minute later due at %s", due)
-	}
-	if due := (&pacer{}).due(received, noon); !due.Equal(noon) {
-		t.Errorf("without a pace due at %s", due)
-	}
-}

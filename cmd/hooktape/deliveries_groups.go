@@ -63,7 +63,7 @@ func (c deliveriesGroupsCmd) Run(e *env) error {
 		if err := t.end(); err != nil {
 			return err
 		}
-		open := slices.IndexFunc(groups, func(g api.FailureGroup) bool { return g.Count > g.Resolved })
+		open := slices.IndexFunc(groups, func(g api.FailureGroup) bool { return g.Open() > 0 })
 		if open < 0 {
 			return nil
 		}

@@ -57,7 +57,7 @@ func (c deliveriesRetryCmd) Run(e *env) error {
 	})
 }
 
-// retry retries the selected deliveries, after a person has confirmed it if necessary, and prints what was done.
+// retry retries the selected deliveries and prints the result. It first asks for confirmation where that is needed.
 func (c retryFlags) retry(e *env, b backend, sel event.DeliverySelection) error {
 	plan, err := b.RetryDeliveries(e.ctx, "", api.DeliveryRetry{Selection: sel, DryRun: true})
 	if err != nil {

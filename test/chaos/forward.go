@@ -223,7 +223,7 @@ type told struct {
 	outcome, fallback string
 }
 
-// agrees reports whether the attempt says what the bot got.
+// agrees reports whether the stored attempt matches the answer that the bot got.
 func (a told) agrees(result string, killed bool) bool {
 	if a.outcome == "unknown" {
 		return killed
@@ -291,7 +291,7 @@ func (t *trial) judgeForwarded(ctx context.Context) (any, error) {
 	return r, r.broken()
 }
 
-// told reads what is stored about each request, by its number.
+// told reads the stored record of each request, by its number.
 func (t *trial) told(ctx context.Context) (map[string]told, error) {
 	stored := map[string]told{}
 	err := t.query(ctx, func(conn driver.Conn) error {

@@ -17,7 +17,7 @@ type receivedRow struct {
 	selected  int    `column:"selected"`
 	delivered int    `column:"delivered"` // as ClickHouse says
 	failed    int    `column:"failed"`    // as ClickHouse says
-	missing   int    `column:"MISSING"`   // neither, or recorded as delivered but not accepted by the endpoint
+	missing   int    `column:"MISSING"`   // neither delivered nor failed, or recorded as delivered but not accepted
 	// requests beyond the recorded attempts, or with a repeated attempt number
 	overSent   int `column:"OVER-SENT"`
 	disordered int `column:"OUT OF ORDER"` // accepted after a later event of the same subscriber, by their numbers

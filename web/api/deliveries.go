@@ -124,6 +124,9 @@ type FailureGroup struct {
 	Example     string                         `json:"example" doc:"The id of the delivery that failed last."`
 }
 
+// Open returns the number of its deliveries that were not resolved later.
+func (g FailureGroup) Open() uint64 { return g.Count - min(g.Resolved, g.Count) }
+
 // FailureGroups groups the selected deliveries that failed, those seen last first; at most limit. Without states in the
 // selection they are the failed and the retrying ones.
 func (d *Direct) FailureGroups(ctx context.Context, sel event.DeliverySelection, limit int) (FailureGroupList, error) {

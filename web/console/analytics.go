@@ -34,7 +34,7 @@ type analyticsPage struct {
 	Tables  []figureTable
 }
 
-// analysis is what an address asks for, with the defaults filled in.
+// analysis is the analysis that an address describes, with the defaults filled in.
 type analysis struct {
 	api.AnalysisChoices
 	asked api.Analysis

@@ -79,9 +79,6 @@ type failureGroup struct {
 	URL         string // the address of its deliveries
 }
 
-// Open returns the number of its deliveries that were not resolved later.
-func (g failureGroup) Open() uint64 { return g.Count - min(g.Resolved, g.Count) }
-
 func showDeliveries(v *visit) error {
 	if tidied := v.tidiedDeliveries(); tidied != nil {
 		return v.redirect(link(v.URL.Path, tidied))
@@ -312,7 +309,7 @@ func showDelivery(v *visit) error {
 	return v.redirect("/events/" + d.EventID.String() + "#d-" + d.ID)
 }
 
-// retryDeliveries retries deliveries: those with a tick, all that match the filters of the list, or those of a failure
+// retryDeliveries retries the deliveries that are ticked, all that match the filters of the list, or those of a failure
 // group. More than a thousand need a confirmation.
 func retryDeliveries(v *visit) error {
 	sel, err := v.deliveriesToRetry()
@@ -350,7 +347,7 @@ func retryDeliveries(v *visit) error {
 	return v.redirect(backOf(v.Request))
 }
 
-// refusedText says what a retry has refused, and what it has done besides.
+// refusedText describes which deliveries a retry has refused, and which it sends.
 func refusedText(done api.Retried) string {
 	var parts []string
 	for _, r := range done.Refused {

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -69,78 +67,6 @@ func New(t testing.TB) *Browser {
 	return b
 }
 
-// shared is the Chromium of this process.
-var shared struct {
-	sync.Mutex
-	users int
-	ctx   context.Context // nil while none runs
-	stop  func()
-}
-
-// Hold keeps Chromium running between tests until stop is called, because starting it takes a second or more. TestMain
-// calls stop at the end. Hold itself does not start Chromium.
-func Hold() (stop func()) {
-	shared.Lock()
-	defer shared.Unlock()
-	shared.users++
-	return release
-}
-
-// start returns the context of the running Chromium, which it starts if necessary. Every call needs a call of release.
-func start() (context.Context, error) {
-	shared.Lock()
-	defer shared.Unlock()
-	shared.users++
-	if shared.ctx != nil {
-		return shared.ctx, nil
-	}
-	path := find()
-	if path == "" {
-		return nil, errors.New("this test needs Chromium: apt-get install chromium (or brew install --cask chromium)")
-	}
-	dir, err := os.MkdirTemp("", "chromium")
-	if err != nil {
-		return nil, err
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.WSURLReadTimeout(testutil.Patience),
-		chromedp.UserDataDir(dir), chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic",
-			true), chromedp.Flag("disable-component-update", true))
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, _ := chromedp.NewContext(allocator)
-	shared.stop = func() {
-		_ = chromedp.Cancel(ctx) // in order, so that its directory can be removed
-		stop()
-		_ = os.RemoveAll(dir)
-	}
-	if err := chromedp.Run(ctx); err != nil {
-		shared.stop()
-		return nil, fmt.Errorf("start Chromium: %w", err)
-	}
-	shared.ctx = ctx
-	return ctx, nil
-}
-
-// release stops Chromium when no test uses it.
-func release() {
-	shared.Lock()
-	defer shared.Unlock()
-	if shared.users--; shared.users == 0 && shared.ctx != nil {
-		shared.stop()
-		shared.ctx = nil
-	}
-}
-
-func find() string {
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome",
-		"/Applications/Chromium.app/Contents/MacOS/Chromium"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	return ""
-}
-
 // note records the events of a page.
 func (b *Browser) note(happened any) {
 	b.mu.Lock()
@@ -183,8 +109,8 @@ func (b *Browser) Elsewhere(base string) (list []string) {
 	return list
 }
 
-// Run executes actions, which must succeed in time. It repeats an action that comes to nothing because
-// the page replaces its element, or loads again, meanwhile.
+// Run executes actions, which must succeed in time. It repeats an action that fails because the page
+// replaced its element or was loaded again.
 func (b *Browser) Run(actions ...chromedp.Action) {
 	b.t.Helper()
 	for _, action := range actions {
@@ -194,7 +120,7 @@ func (b *Browser) Run(actions ...chromedp.Action) {
 	}
 }
 
-// repeat executes an action until the page does not change meanwhile.
+// repeat executes an action, and again while it fails because the page has changed.
 func (b *Browser) repeat(action chromedp.Action) error {
 	err := b.try(testutil.Timeout(b.t), action)
 	for deadline := time.Now().Add(testutil.Timeout(b.t)); changed(err) && time.Now().Before(deadline); {
@@ -203,7 +129,7 @@ func (b *Browser) repeat(action chromedp.Action) error {
 	return err
 }
 
-// changed reports whether the element or the page of an action was gone when it was to be used. Chromium has several
+// changed reports whether an action failed because its element or its page no longer existed. Chromium has several
 // texts for that.
 func changed(err error) bool {
 	return err != nil && slices.ContainsFunc([]string{"node with given id", "context with specified id",
